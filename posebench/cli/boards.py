@@ -1,0 +1,71 @@
+"""`posebench leaderboard`, `posebench reproduce`, `posebench schema`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from posebench.cli.console import out, print_json, progress, table
+
+app = typer.Typer(help="Leaderboards from records: build, check.", no_args_is_help=True, rich_markup_mode=None)
+Folder = Annotated[Path, typer.Option("--dir", help="The leaderboard folder, with `records` in it.")]
+
+
+@app.command()
+def build(folder: Folder = Path("leaderboards")) -> None:
+    """Make every table from the committed records."""
+    from posebench.leaderboard.build import build as build_tables
+
+    changed = build_tables(folder)
+    out().print("\n".join(f"wrote {name}" for name in changed) or "All tables were up to date.")
+
+
+@app.command()
+def check(folder: Folder = Path("leaderboards")) -> None:
+    """Exit 1, naming the row, when committed tables and records disagree."""
+    from posebench.leaderboard.build import check as check_tables
+
+    out().print(f"{check_tables(folder)} files agree with their records.")
+
+
+def reproduce(
+    record: Annotated[str, typer.Argument(help="Id or file of a record.")],
+    folder: Folder = Path("leaderboards"),
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Run a committed row again and compare it; exit 1 when it moved by more than its tolerance."""
+    from posebench.leaderboard.reproduce import find_record
+    from posebench.leaderboard.reproduce import reproduce as run_again
+
+    path = find_record(record, folder)
+    with progress({"predict": "predicting (frames)", "score": "scoring (sequences)"}) as report:
+        result = run_again(path, device, report)
+    before, after = result.before, result.after
+    if as_json:
+        print_json({"record": before.id, "tolerance_mm": before.tolerance_mm, "differences_mm": result.differences})
+    else:
+        metric = before.protocol.scoring["metrics"][0]
+        made = table(
+            f"{before.lifter.name} on {before.protocol.id}", "row", "recorded", "now", "difference", "tolerance"
+        )
+        for name, difference in result.differences.items():
+            column, aggregate = name.split()
+            made.add_row(
+                name,
+                f"{before.results[column][aggregate][metric]:.6f}",  # type: ignore[index]  # a column's name
+                f"{after.results[column][aggregate][metric]:.6f}",  # type: ignore[index]
+                f"{difference:+.6f}",
+                f"{before.tolerance_mm:g} mm",
+            )
+        out().print(made)
+        same = before.run.predictions_sha256 == after.run.predictions_sha256
+        out().print("Predictions: " + ("identical bits." if same else "other bits, as another processor may give."))
+    result.require()
+
+
+def schema() -> None:
+    """Print the JSON Schema of a record."""
+    from posebench.results.record import record_schema
+
+    print_json(record_schema())

@@ -1,0 +1,72 @@
+"""What the terminal sees: tables, progress that is silent when nobody watches, and JSON for machines."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+
+def out() -> Console:
+    """The console of results; wide when it is not a terminal, so that nothing is cut in a log or a pipe."""
+    return Console(width=None if sys.stdout.isatty() else 200, highlight=False, markup=False)
+
+
+def print_json(value: Any) -> None:
+    """Plain JSON on standard output."""
+    print(json.dumps(value, indent=1, allow_nan=False))
+
+
+def note(message: str) -> None:
+    """A line on standard error, where it does not disturb results."""
+    print(message, file=sys.stderr)
+
+
+def table(title: str | None, *columns: str, numeric: tuple[str, ...] = ()) -> Table:
+    """An empty table; columns named in `numeric` are aligned to the right."""
+    made = Table(
+        title=title, title_justify="left", title_style="bold", header_style="bold", box=SIMPLE_HEAD, pad_edge=False
+    )
+    for column in columns:
+        made.add_column(column, justify="right" if column in numeric else "left", overflow="fold")
+    return made
+
+
+@contextmanager
+def progress(labels: dict[str, str]) -> Iterator[Callable[[str, int, int | None], None]]:
+    """A bar for each stage, on standard error; nothing at all when that is no terminal.
+
+    Yields a function of (stage, done, all).
+    """
+    if not sys.stderr.isatty():
+        yield lambda stage, done, total: None
+        return
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        tasks: dict[str, Any] = {}
+
+        def update(stage: str, done: int, total: int | None) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(labels.get(stage, stage), total=total)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield update

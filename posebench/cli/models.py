@@ -1,0 +1,147 @@
+"""`posebench list`, `info`, `mock`, `doctor`."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from posebench.cli.console import note, out, print_json, table
+from posebench.errors import CheckFailedError
+
+
+def list_all(
+    pattern: Annotated[str, typer.Argument(help="Shell wildcard, such as 'videopose3d*'.")] = "*",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Lifters, data sets and protocols that are registered."""
+    from posebench.registry.decorators import DATASETS, PROTOCOLS
+    from posebench.registry.plugins import broken_plugins
+    from posebench.registry.resolve import model_tags
+
+    broken = broken_plugins()
+    models = [
+        {
+            "name": tag.name,
+            "default": tag.is_default,
+            "weights": _weights_word(tag.described.weights, tag.described.needs_weights),
+            "trained_on": [f"{item.dataset}/{item.split}" for item in tag.described.trained_on],
+            "summary": tag.described.summary,
+            "origin": tag.entry.origin,
+        }
+        for tag in model_tags(pattern)
+    ]
+    datasets = [{"name": DATASETS.get(n).name, "summary": DATASETS.get(n).summary} for n in DATASETS.names(pattern)]
+    protocols = PROTOCOLS.names(pattern)
+    if as_json:
+        print_json(
+            {
+                "models": models,
+                "datasets": datasets,
+                "protocols": protocols,
+                "broken_plugins": [
+                    {"name": p.name, "distribution": p.distribution, "reason": p.broken} for p in broken
+                ],
+            }
+        )
+    else:
+        console = out()
+        if models:
+            made = table("Lifters", "name", "weights", "what it is")
+            for model in models:
+                made.add_row(
+                    f"{model['name']}{' *' if model['default'] else ''}", str(model["weights"]), str(model["summary"])
+                )
+            console.print(made)
+            console.print("* the tag that the bare architecture name means")
+        if datasets:
+            made = table("Data sets", "name", "what it is")
+            for row in datasets:
+                made.add_row(row["name"], row["summary"])
+            console.print(made)
+        if protocols:
+            made = table("Protocols", "name")
+            for name in protocols:
+                made.add_row(name)
+            console.print(made)
+        if not (models or datasets or protocols):
+            console.print(f"Nothing is registered under {pattern!r}.")
+    for plugin in broken:
+        note(
+            f"posebench: the plug-in {plugin.name!r} of {plugin.distribution} could not be loaded ({plugin.broken}); the rest works."
+        )
+
+
+def _weights_word(weights: object, needed: bool) -> str:
+    from posebench.registry.manifest import Weights
+
+    if isinstance(weights, Weights):
+        return "bundled" if weights.file else "Hub"
+    return "none yet" if needed else "needs none"
+
+
+def info(
+    name: Annotated[str, typer.Argument(help="A lifter, a data set, or a protocol.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Everything posebench knows of a lifter, a data set or a protocol."""
+    from posebench.results.describe import describe
+
+    value = describe(name)
+    if as_json:
+        print_json(value)
+        return
+    made = table(name, "", "")
+    made.show_header = False
+    for key, item in value.items():
+        made.add_row(key, _plain(item))
+    out().print(made)
+
+
+def _plain(item: object) -> str:
+    if isinstance(item, dict):
+        return "\n".join(f"{key}: {_plain(value)}" for key, value in item.items()) or "–"
+    if isinstance(item, list | tuple):
+        separator = "\n" if any(isinstance(value, dict) for value in item) else ", "
+        return separator.join(_plain(value).replace("\n", "; ") for value in item) or "–"
+    return "–" if item is None else str(item)
+
+
+def mock(
+    model: Annotated[str, typer.Argument(help="Lifter: architecture or architecture.tag.")],
+    device: Annotated[str, typer.Option(help="auto (meta for sizes without weights), cpu, cuda, meta.")] = "auto",
+    batch: Annotated[int, typer.Option(min=1, help="Windows in the batch.")] = 2,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Run a lifter with random weights on random poses: does it keep its contract?"""
+    from dataclasses import asdict
+
+    from posebench.prediction.mock import mock as run_mock
+
+    result = run_mock(model, device, batch)
+    if as_json:
+        print_json(asdict(result))
+        return
+    took = "shapes only" if result.seconds is None else f"{result.seconds * 1000:.1f} ms"
+    out().print(
+        f"{result.name}: {result.input_shape} keypoints to {result.output_shape} poses, "
+        f"{result.parameters:,} parameters, {result.device}, {took}."
+    )
+
+
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Check this installation: versions, device, plug-ins, data, bundled weights; exit 1 if something is broken."""
+    from posebench.results.doctor import examine
+
+    findings = examine(dict(os.environ))
+    if as_json:
+        print_json([{"what": f.what, "ok": f.ok, "detail": f.detail} for f in findings])
+    else:
+        made = table(None, "what", "", "finding")
+        for finding in findings:
+            made.add_row(finding.what, "ok" if finding.ok else "BROKEN", finding.detail)
+        out().print(made)
+    broken = [finding for finding in findings if not finding.ok]
+    if broken:
+        raise CheckFailedError(
+            f"{len(broken)} of {len(findings)} checks of this installation fail, first {broken[0].what}: {broken[0].detail}"
+        )

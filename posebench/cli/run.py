@@ -1,0 +1,166 @@
+"""`posebench run` and `posebench score`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from posebench.cli.console import note, out, print_json, progress, table
+from posebench.errors import UsageError
+
+if TYPE_CHECKING:
+    from posebench.results.record import Column, Record
+
+STAGES = {"predict": "predicting (frames)", "score": "scoring (sequences)", "prepare": "preparing (clips)"}
+
+
+def run(
+    model: Annotated[str, typer.Option("--model", "-m", help="Lifter: architecture or architecture.tag.")],
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", "-d", help="Data set; its default protocol is used.")
+    ] = None,
+    protocol: Annotated[
+        str | None, typer.Option("--protocol", "-p", help="Protocol id, dataset/rule+source@version.")
+    ] = None,
+    keypoints: Annotated[
+        str | None, typer.Option(help="2D source: gt, simulated, simulated-low, simulated-high.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="First N camera frames only; makes a smoke record.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    batch_size: Annotated[str, typer.Option(help="Windows a batch, or auto.")] = "auto",
+    flip: Annotated[
+        bool | None, typer.Option("--flip/--no-flip", help="Test-time flip; default: as the tag says.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of lifters that draw noise.")] = 0,
+    weights: Annotated[Path | None, typer.Option(help="A safetensors file instead of the registered weights.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Also write the record to this file.")] = None,
+    predictions: Annotated[Path | None, typer.Option(help="Keep the predicted poses in this folder.")] = None,
+    records: Annotated[Path | None, typer.Option(help="Folder of records (default: under POSEBENCH_DATA).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the record as JSON instead of tables.")] = False,
+) -> None:
+    """Evaluate a lifter: predict every test frame, score, record, print the tables."""
+    from posebench.datasets.library import data_root, ensure_writable, find_adapter, is_prepared, prepare_dataset
+    from posebench.protocols.resolve import resolve_protocol
+    from posebench.registry.resolve import resolve_model
+
+    # Everything that can be found wrong is found before the work.
+    chosen = resolve_protocol(protocol, dataset, keypoints)
+    resolve_model(model)
+    folder = records or data_root() / "records"
+    ensure_writable(folder)
+    if output is not None:
+        ensure_writable(output.parent)
+        if output.is_dir():
+            raise UsageError(f"--output {output} is a folder; give a file.")
+    size = _batch_size(batch_size)
+    with progress(STAGES) as report:
+        adapter = find_adapter(chosen.inputs.dataset)
+        if adapter.generated and not is_prepared(adapter):
+            prepare_dataset(adapter.name, None, lambda done, total: report("prepare", done, total))
+        from posebench.results.api import evaluate
+        from posebench.results.record import record_json, write_record
+
+        record = evaluate(
+            model, dataset=dataset, protocol=protocol, keypoints=keypoints, limit=limit, device=device, batch_size=size,
+            flip=flip, seed=seed, weights=weights, predictions=predictions, progress=report,
+        )  # fmt: skip
+    written = write_record(record, folder / record.location)
+    if output is not None:
+        write_record(record, output)
+    if as_json:
+        print(record_json(record), end="")
+    else:
+        print_record(record)
+        note(f"Record written to {written}")
+
+
+def score(
+    predictions: Annotated[Path, typer.Argument(help="A prediction folder of `posebench run --predictions`.")],
+    protocol: Annotated[
+        str | None, typer.Option("--protocol", "-p", help="Scoring rule; default: the data set's own.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Score a prediction folder again, without its lifter: the same numbers to the last bit."""
+    from posebench.prediction.folder import PredictionFolder
+    from posebench.results.api import protocol_for
+    from posebench.results.api import score as score_folder
+    from posebench.results.score import by_column
+
+    opened = PredictionFolder.open(predictions)
+    chosen = protocol_for(opened, protocol)
+    with progress(STAGES) as report:
+        scores = score_folder(predictions, chosen.id, report)
+    granted = opened.manifest.granted
+    results = by_column(scores.headline.overall, granted)
+    by_action = {action: by_column(numbers, granted) for action, numbers in scores.headline.by_action.items()}
+    if as_json:
+        print_json(
+            {
+                "protocol": chosen.id,
+                "scoring_hash": chosen.scoring.hash,
+                "lifter": opened.manifest.lifter,
+                "predictions_sha256": scores.predictions_sha256,
+                "results": results,
+                "by_action": by_action,
+            }
+        )
+    else:
+        print_results(f"{opened.manifest.lifter} on {chosen.id}", chosen.scoring.metrics, results, by_action)
+
+
+def _batch_size(text: str) -> int | None:
+    if text == "auto":
+        return None
+    if not text.isdigit() or int(text) < 1:
+        raise UsageError(f"--batch-size {text!r} is neither 'auto' nor a number of windows from 1.")
+    return int(text)
+
+
+def print_record(record: "Record") -> None:
+    """The tables of a record and what it stands for, on standard output."""
+    kind = " (smoke run: not for a leaderboard)" if record.kind == "smoke" else ""
+    print_results(
+        f"{record.lifter.name} on {record.protocol.id}{kind}",
+        tuple(record.protocol.scoring["metrics"]),
+        record.results,
+        record.by_action,
+    )
+    data, timing = record.data, record.timing
+    facts = [
+        f"{data.frames:,} camera frames in {data.sequences} sequences",
+        f"trained: {record.lifter.domain}",
+        f"granted: {', '.join(record.run.granted) or 'nothing'}",
+        f"settings: {', '.join(k for k, v in record.lifter.settings.items() if v) or 'none'}",
+    ]
+    if data.interpolated:
+        facts.append(f"{data.interpolated:,} missing joints interpolated in time")
+    if timing.frames_per_second:
+        facts.append(
+            f"forward passes {timing.frames_per_second:,.0f} frames/s on {record.environment.gpu or record.environment.cpu}"
+        )
+    facts.append(f"{timing.wall_seconds:.1f} s in all")
+    out().print("; ".join(facts) + ".")
+
+
+def print_results(
+    title: str,
+    metrics: tuple[str, ...],
+    results: "dict[Column, dict[str, dict[str, float]]]",
+    by_action: "dict[str, dict[Column, dict[str, dict[str, float]]]]",
+) -> None:
+    """One table a column (honest, assisted, oracle) and aggregate: actions, then the headline."""
+    from posebench.metrics.table import METRICS
+
+    shown = [metric for metric in metrics if METRICS[metric].per_second == 0]
+    heads = [f"{METRICS[metric].title} ({METRICS[metric].unit})" for metric in shown]
+    console = out()
+    for column, aggregates in results.items():
+        for aggregate, numbers in aggregates.items():
+            made = table(f"{title} — {column}, {aggregate}", "action", *heads, numeric=tuple(heads))
+            for action, values in by_action.items():
+                own = values.get(column, {}).get(aggregate, {})
+                made.add_row(action, *(f"{own[m]:.2f}" if m in own else "–" for m in shown))
+            made.add_section()
+            made.add_row("all", *(f"{numbers[m]:.2f}" if m in numbers else "–" for m in shown), style="bold")
+            console.print(made)

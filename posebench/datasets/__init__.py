@@ -1,0 +1,1 @@
+"""From the owners' files to sequences of poses in one convention."""

@@ -1,0 +1,46 @@
+"""Which frames of which sequences an inputs spec asks for: predicting and scoring ask the same question here."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from posebench.datasets.sequence import SequenceInfo
+from posebench.datasets.store import Dataset
+from posebench.errors import UsageError
+from posebench.inputs.spec import InputsSpec
+
+
+@dataclass(frozen=True)
+class WantedFrames:
+    """A sequence and the frames of it that are to be predicted and scored, ascending."""
+
+    info: SequenceInfo
+    frames: npt.NDArray[np.int64]
+
+
+def wanted_frames(dataset: Dataset, inputs: InputsSpec, limit: int | None = None) -> list[WantedFrames]:
+    """The frames of every sequence of the split, sorted by sequence id.
+
+    `limit` keeps the first so many camera frames in that order. Raises
+    `UsageError` when the data set is not the one the inputs were made for.
+    """
+    if (dataset.name, dataset.version) != (inputs.dataset, inputs.dataset_version):
+        raise UsageError(
+            f"These inputs are for {inputs.dataset} version {inputs.dataset_version}, "
+            f"but {dataset.name} version {dataset.version} is on this machine."
+        )
+    if limit is not None and limit < 1:
+        raise UsageError(f"--limit is {limit}; give 1 frame or more.")
+    wanted: list[WantedFrames] = []
+    left = limit
+    for info in dataset.sequences(inputs.split):
+        frames = np.arange(0, info.frames, inputs.keep_every)
+        if left is not None:
+            frames = frames[:left]
+            left -= len(frames)
+        if len(frames):
+            wanted.append(WantedFrames(info, frames))
+        if left == 0:
+            break
+    return wanted

@@ -1,0 +1,90 @@
+"""Writing the tables, and checking that what is committed is what the records give."""
+
+import json
+import os
+from pathlib import Path
+
+from posebench.errors import CheckFailedError, DataMissingError
+from posebench.leaderboard.collect import collect
+from posebench.leaderboard.tables import to_csv, to_index, to_json, to_markdown
+
+TABLES = (".md", ".csv", ".json")
+
+
+def render(folder: Path) -> dict[str, str]:
+    """Every table that the records in `folder/records` give: relative path to content."""
+    records = folder / "records"
+    if not records.is_dir():
+        raise DataMissingError(f"There is no folder {records}; give the leaderboard folder with --dir.")
+    boards = collect(records)
+    files = {"README.md": to_index(boards)}
+    for board in boards:
+        for suffix, make in zip(TABLES, (to_markdown, to_csv, to_json), strict=True):
+            files[f"{board.protocol}{suffix}"] = make(board)
+    return files
+
+
+def build(folder: Path) -> list[str]:
+    """Write the tables and remove those no record stands behind; returns the paths that changed."""
+    files = render(folder)
+    changed = []
+    for name, content in files.items():
+        path = folder / name
+        if not path.exists() or path.read_text(encoding="utf-8") != content:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = path.with_name(f".{path.name}.part")
+            temporary.write_text(content, encoding="utf-8")
+            os.replace(temporary, path)
+            changed.append(name)
+    for name in _committed(folder) - files.keys():
+        (folder / name).unlink()
+        changed.append(name)
+    return sorted(changed)
+
+
+def check(folder: Path) -> int:
+    """Compare the committed tables with the records; returns the number of tables.
+
+    Raises `CheckFailedError` naming the first table and row that differ.
+    """
+    files = render(folder)
+    committed = _committed(folder)
+    for name in sorted(
+        files.keys() | committed, key=lambda n: (not n.endswith(".json"), n)
+    ):  # JSON first: it names rows
+        if name not in committed:
+            raise CheckFailedError(f"The table {name} is not committed; run `posebench leaderboard build`.")
+        if name not in files:
+            raise CheckFailedError(f"No record stands behind the table {name}; run `posebench leaderboard build`.")
+        have = (folder / name).read_text(encoding="utf-8")
+        if have != files[name]:
+            raise CheckFailedError(
+                f"{_difference(name, have, files[name])}; run `posebench leaderboard build` if the records are right."
+            )
+    return len(files)
+
+
+def _committed(folder: Path) -> set[str]:
+    return {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.suffix in TABLES and "records" not in path.relative_to(folder).parts and not path.name.startswith(".")
+    }
+
+
+def _difference(name: str, have: str, want: str) -> str:
+    if name.endswith(".json"):
+        try:
+            ours, theirs = json.loads(want)["rows"], json.loads(have)["rows"]
+        except (ValueError, KeyError):
+            return f"The table {name} is not the JSON of a table"
+        for i, row in enumerate(ours):
+            if i >= len(theirs) or theirs[i] != row:
+                return (
+                    f"In {name} the row {i + 1}, {row['lifter']} ({row['column']}), differs from record {row['record']}"
+                )
+        if len(theirs) > len(ours):
+            return f"In {name} the row {len(ours) + 1}, {theirs[len(ours)].get('lifter')}, has no record"
+    lines = zip([*have.splitlines(), ""], [*want.splitlines(), ""], strict=False)
+    number, (got, wanted) = next(((i, pair) for i, pair in enumerate(lines, 1) if pair[0] != pair[1]), (0, ("", "")))
+    return f"In {name}, line {number} is {got[:160]!r} where the records give {wanted[:160]!r}"

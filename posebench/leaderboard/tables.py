@@ -1,0 +1,159 @@
+"""A board as Markdown, CSV and JSON. Pure functions: the same records give the same bytes."""
+
+import csv
+import io
+import json
+from typing import Any
+
+from tabulate import tabulate
+
+from posebench.leaderboard.collect import Board, Row
+from posebench.metrics.table import METRICS
+
+COLUMN_NOTES = {
+    "honest": "Honest: the lifter saw 2D keypoints (and what `granted` names) and nothing of the truth.",
+    "assisted": "Assisted: leans on a true root, camera or label. Not comparable with the honest rows.",
+    "oracle": "Oracle: hypotheses chosen with the true poses. A bound, not a result.",
+}
+
+
+def row_values(board: Board, row: Row, rank: int | None) -> dict[str, Any]:
+    """Everything a machine may want of a row; numbers unrounded."""
+    record = row.record
+    return {
+        "protocol": board.protocol,
+        "column": row.column,
+        "rank": rank,
+        "lifter": row.lifter,
+        "aggregate": row.aggregate,
+        "domain": record.lifter.domain,
+        "granted": list(record.run.granted),
+        "window": record.lifter.window,
+        "look_ahead": record.lifter.look_ahead,
+        "parameters": record.lifter.parameters,
+        "metrics": row.metrics,
+        "frames": record.data.frames,
+        "record": record.id,
+        "created": record.created,
+        "weights_sha256": record.lifter.weights_sha256,
+    }
+
+
+def board_rows(board: Board) -> list[dict[str, Any]]:
+    """All rows of a board, column after column, ranked within their column."""
+    values: list[dict[str, Any]] = []
+    for rows in board.rows.values():
+        rank = 0
+        for row in rows:
+            rank += row.ranked
+            values.append(row_values(board, row, rank if row.ranked else None))
+    return values
+
+
+def to_json(board: Board) -> str:
+    """The board as JSON: the protocol's value and every row."""
+    record = board.record
+    value = {
+        "protocol": board.protocol,
+        "inputs": record.protocol.inputs,
+        "inputs_hash": record.protocol.inputs_hash,
+        "scoring": record.protocol.scoring,
+        "scoring_hash": record.protocol.scoring_hash,
+        "dataset_fingerprint": record.data.fingerprint,
+        "rows": board_rows(board),
+    }
+    return json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n"
+
+
+def to_csv(board: Board) -> str:
+    """The board as CSV: one line a row, metrics as columns with their units, unrounded."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    names = list(board.scoring.metrics)
+    plain = ("column", "rank", "lifter", "aggregate", "domain", "granted", "window", "look_ahead", "parameters")
+    writer.writerow([*plain, *(f"{name} [{METRICS[name].unit}]" for name in names), "frames", "record"])
+    for row in board_rows(board):
+        cells = [" ".join(v) if isinstance(v := row[key], list) else ("" if v is None else v) for key in plain]
+        writer.writerow(
+            [
+                *cells,
+                *(repr(row["metrics"][n]) if n in row["metrics"] else "" for n in names),
+                row["frames"],
+                row["record"],
+            ]
+        )
+    return out.getvalue()
+
+
+def to_markdown(board: Board) -> str:
+    """The board as a Markdown page: honest, assisted and oracle rows in tables of their own."""
+    record, inputs = board.record, board.record.protocol.inputs
+    shown = [name for name in board.scoring.metrics if METRICS[name].per_second == 0]
+    parts = [
+        f"# {board.protocol}\n",
+        f"Data set `{inputs['dataset']}` version {inputs['dataset_version']}, split `{inputs['split']}`, "
+        f"{record.data.frames:,} camera frames at {record.data.fps:g} Hz; 2D source `{inputs['source']}` version "
+        f"{inputs['source_version']}. Rule: {board.scoring.owner}. Averaging over {board.scoring.averaging}; "
+        f"predicted root {board.scoring.root}. Inputs `{record.protocol.inputs_hash[:12]}`, scoring "
+        f"`{record.protocol.scoring_hash[:12]}`, data `{record.data.fingerprint[:12]}`.\n",
+    ]
+    values = board_rows(board)
+    for column in board.rows:
+        headers = [
+            "#",
+            "lifter",
+            *(f"{METRICS[n].title} ({METRICS[n].unit})" for n in shown),
+            "trained",
+            "granted",
+            "window",
+            "parameters",
+            "record",
+        ]
+        lines = [
+            [
+                "–" if row["rank"] is None else row["rank"],
+                row["lifter"] if row["aggregate"] == "p-agg" else f"{row['lifter']}, {row['aggregate']}",
+                *(f"{row['metrics'][n]:.1f}" if n in row["metrics"] else "–" for n in shown),
+                row["domain"],
+                ", ".join(row["granted"]) or "–",
+                row["window"],
+                f"{row['parameters']:,}",
+                row["record"],
+            ]
+            for row in values
+            if row["column"] == column
+        ]
+        parts.append(f"## {column.capitalize()}\n\n{COLUMN_NOTES[column]}\n")
+        parts.append(tabulate(lines, headers=headers, tablefmt="github", disable_numparse=True) + "\n")
+    return "\n".join(parts)
+
+
+def to_index(boards: list[Board]) -> str:
+    """The front page: the best honest and assisted lifter of every protocol."""
+    lines = []
+    for board in boards:
+        metric = board.scoring.metrics[0]
+        best = {
+            column: next((f"{row.lifter}: {row.metrics[metric]:.1f}" for row in rows if row.ranked), "–")
+            for column, rows in board.rows.items()
+        }
+        link = f"[{board.protocol}]({board.protocol}.md)"
+        lines.append(
+            [
+                link,
+                board.record.data.frames,
+                best.get("honest", "–"),
+                best.get("assisted", "–"),
+                best.get("oracle", "–"),
+            ]
+        )
+    table = tabulate(
+        lines,
+        headers=["protocol", "frames", "best honest (MPJPE, mm)", "best assisted", "best oracle"],
+        tablefmt="github",
+    )
+    return (
+        "# Leaderboards\n\nMade by `posebench leaderboard build` from the records in `records/` and nothing else; "
+        "`posebench leaderboard check` fails when they disagree. Two numbers stand in one table only if inputs, scoring "
+        f"and data set agree to the last bit of their hashes.\n\n{table}\n"
+    )

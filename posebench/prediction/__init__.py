@@ -1,0 +1,1 @@
+"""From keypoints to a folder of predicted poses."""

@@ -1,0 +1,81 @@
+"""Making a lifter by name: factory, configuration, weights, declared behaviour."""
+
+import inspect
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from posebench.errors import LifterContractError, UsageError
+from posebench.hashing import hash_file, hash_value
+from posebench.prediction.spec import LifterSpec
+from posebench.prediction.weights import WeightsFile, find_weights, load_weights
+from posebench.registry.resolve import ModelTag, resolve_model
+
+
+@dataclass(frozen=True)
+class LoadedLifter:
+    """A lifter ready to predict: its module in eval mode, what it declares and where its weights came from."""
+
+    module: nn.Module
+    spec: LifterSpec
+    tag: ModelTag
+    config: dict[str, Any]
+    weights: WeightsFile | None
+
+    @property
+    def name(self) -> str:
+        """`architecture.tag`."""
+        return self.tag.name
+
+    @property
+    def parameters(self) -> int:
+        """Number of trainable parameters."""
+        return sum(parameter.numel() for parameter in self.module.parameters())
+
+    @property
+    def code_sha256(self) -> str:
+        """Hash of the source file of the lifter's class; of the class's name where there is no file, as in a notebook."""
+        cls = type(self.module)
+        file = inspect.getsourcefile(cls) if _has_source(cls) else None
+        return hash_file(Path(file)) if file and Path(file).is_file() else hash_value(self.tag.entry.origin)
+
+
+def _has_source(cls: type) -> bool:
+    try:
+        return inspect.getsourcefile(cls) is not None
+    except TypeError:  # a class of an interactive session
+        return False
+
+
+def build_module(tag: ModelTag, config: dict[str, Any]) -> nn.Module:
+    """Call the factory; raises `UsageError` for a configuration it does not take, `LifterContractError` for no lifter."""
+    try:
+        module = tag.entry.factory(**config)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"The configuration of {tag.name} is not taken by {tag.entry.origin}: {error}.") from error
+    if not isinstance(module, nn.Module) or not callable(getattr(module, "lift", None)):
+        raise LifterContractError(f"{tag.entry.origin} must return a torch.nn.Module with a method lift(inputs).")
+    return module.eval()
+
+
+def load_lifter(name: str, weights: Path | None = None, **config: Any) -> LoadedLifter:
+    """A lifter by `architecture` or `architecture.tag`, its weights loaded strictly.
+
+    `weights` is a safetensors file to use instead of the registered ones;
+    keyword arguments override the tag's configuration. Raises
+    `UnknownNameError`, `UsageError`, `WeightsError`.
+    """
+    tag = resolve_model(name)
+    merged = {**tag.config, **config}
+    file = find_weights(tag, weights)
+    module = build_module(tag, merged)
+    if file is not None:
+        load_weights(module, file, tag.name)
+    return LoadedLifter(module, tag.entry.spec(merged), tag, merged, file)
+
+
+def create_lifter(name: str, weights: Path | None = None, **config: Any) -> nn.Module:
+    """The plain `torch.nn.Module` of a lifter, in eval mode; arguments and errors as `load_lifter`."""
+    return load_lifter(name, weights, **config).module

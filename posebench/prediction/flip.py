@@ -1,0 +1,46 @@
+"""Test-time flip: the mirrored copy of every window in one doubled batch, its result mirrored back and averaged.
+
+The rule of VideoPose3D (`run.py`, `UnchunkedGenerator(augment=True)`): the
+image is mirrored about its vertical middle, left and right joints change
+places.
+"""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from posebench.errors import UsageError
+from posebench.prediction.lifter import LifterInputs
+from posebench.prediction.spec import LifterSpec
+
+
+def check_flip(spec: LifterSpec, name: str) -> None:
+    """Raise `UsageError` for a lifter whose output has no mirror image about the image's middle."""
+    if spec.space != "root_relative":
+        raise UsageError(f"{name} predicts in the space {spec.space!r}: flip is only defined for root_relative poses.")
+    if "intrinsics" in spec.privileges:
+        raise UsageError(
+            f"{name} uses the camera's intrinsics, which a mirrored image does not have: run it without flip."
+        )
+
+
+def doubled(inputs: LifterInputs, mirrored: tuple[int, ...]) -> LifterInputs:
+    """The batch followed by its mirror image: (2 * batch, frames, joints, ...)."""
+    order = list(mirrored)
+    sign = torch.tensor([-1.0, 1.0], device=inputs.keypoints.device)
+    shift = torch.stack([inputs.image_size[0], torch.zeros_like(inputs.image_size[0])])
+    return replace(
+        inputs,
+        keypoints=torch.cat([inputs.keypoints, (inputs.keypoints * sign + shift)[:, :, order]]),
+        confidence=torch.cat([inputs.confidence, inputs.confidence[:, :, order]]),
+        root_depth=None if inputs.root_depth is None else torch.cat([inputs.root_depth] * 2),
+        noise_streams=inputs.noise_streams * 2,
+    )
+
+
+def averaged(poses: Tensor, mirrored: tuple[int, ...]) -> Tensor:
+    """(2 * batch, ..., joints, 3) of a doubled batch to (batch, ..., joints, 3)."""
+    plain, flipped = poses.chunk(2)
+    sign = torch.tensor([-1.0, 1.0, 1.0], device=poses.device, dtype=poses.dtype)
+    return (plain + (flipped * sign)[..., list(mirrored), :]) / 2

@@ -1,0 +1,197 @@
+"""A prediction folder: what a lifter predicted, apart from any score.
+
+`manifest.json` says under which inputs and by whom; `sequences/` has one
+safetensors file a sequence with
+
+- `poses` float32 (hypotheses, rows, joints, 3) in the manifest's space,
+- `frame` int64 (rows), the frame each row predicts,
+- optionally `root` float32 (rows, 3) camera mm and `weight` float32 (hypotheses, rows).
+
+Every file is renamed into place when whole: it is the unit of resume and of a shard.
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from posebench.errors import DataDamagedError, DataMissingError, UsageError
+from posebench.hashing import canonical_json, hash_array, hash_value
+from posebench.inputs.spec import InputsSpec
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class PredictionManifest:
+    """Who predicted what, under which inputs. Two runs may share a folder only if their manifests are equal."""
+
+    lifter: str
+    config: dict[str, Any]
+    settings: dict[str, Any]
+    weights_sha256: str | None
+    code_sha256: str
+    """Of the source file that defines the lifter: changed code does not continue an old folder."""
+    space: str
+    skeleton: str
+    tail: str
+    granted: tuple[str, ...]
+    inputs: InputsSpec
+    dataset_fingerprint: str
+    limit: int | None
+    seed: int
+    batch_size: int
+    device: str
+    format: int = FORMAT
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; `inputs_hash` stands beside the inputs it is the hash of."""
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {
+            **values,
+            "granted": list(self.granted),
+            "inputs": self.inputs.to_json(),
+            "inputs_hash": self.inputs.hash,
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "PredictionManifest":
+        """The inverse of `to_json`; raises `ValueError` or `KeyError` for what is not one."""
+        value = dict(value)
+        if value["format"] != FORMAT:
+            raise ValueError(f"format {value['format']} is not {FORMAT}")
+        inputs = InputsSpec.from_json(value.pop("inputs"))
+        if value.pop("inputs_hash") != inputs.hash:
+            raise ValueError("inputs_hash is not the hash of inputs")
+        return cls(**{**value, "granted": tuple(value["granted"]), "inputs": inputs})
+
+
+@dataclass(frozen=True)
+class SequencePrediction:
+    """The predictions of one sequence; shapes as in the module's docstring."""
+
+    poses: npt.NDArray[np.float32]
+    frame: npt.NDArray[np.int64]
+    interpolated: int = 0
+    """Joint-frames of the keypoints that were missing and interpolated for the lifter."""
+    root: npt.NDArray[np.float32] | None = None
+    weight: npt.NDArray[np.float32] | None = None
+
+
+class PredictionFolder:
+    """A folder of predictions on disk."""
+
+    def __init__(self, path: Path, manifest: PredictionManifest) -> None:
+        self.path = path
+        self.manifest = manifest
+
+    @classmethod
+    def create(cls, path: Path, manifest: PredictionManifest) -> "PredictionFolder":
+        """Start a folder, or take up one that an interrupted run of the very same settings left.
+
+        Raises `UsageError` naming the first setting that differs.
+        """
+        file = path / "manifest.json"
+        if file.exists():
+            older = cls.open(path).manifest.to_json()
+            asked = json.loads(canonical_json(manifest.to_json()))
+            for key in asked:
+                if asked[key] != older[key]:
+                    raise UsageError(
+                        f"The folder {path} holds predictions with another {key} ({older[key]!r}, asked {asked[key]!r}); "
+                        "choose another --predictions folder."
+                    )
+        else:
+            (path / "sequences").mkdir(parents=True, exist_ok=True)
+            _write_whole(file, json.dumps(manifest.to_json(), indent=1, sort_keys=True).encode())
+        return cls(path, manifest)
+
+    @classmethod
+    def open(cls, path: Path) -> "PredictionFolder":
+        """Open a folder; raises `DataMissingError` or `DataDamagedError`."""
+        file = path / "manifest.json"
+        if not file.is_file():
+            raise DataMissingError(
+                f"{path} is no prediction folder: it has no manifest.json; make one with `posebench run --predictions`."
+            )
+        try:
+            return cls(path, PredictionManifest.from_json(json.loads(file.read_text(encoding="utf-8"))))
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataDamagedError(
+                f"The manifest {file} cannot be read ({error}); predict again into another folder."
+            ) from error
+
+    def file(self, sequence_id: str) -> Path:
+        """Where a sequence's predictions lie; names have no dots, so this is one to one."""
+        return self.path / "sequences" / f"{sequence_id.replace('/', '.')}.safetensors"
+
+    def has(self, sequence_id: str) -> bool:
+        """Whether the sequence is there, whole."""
+        return self.file(sequence_id).exists()
+
+    def write(self, sequence_id: str, prediction: SequencePrediction) -> None:
+        """Write one sequence, atomically."""
+        arrays = {"poses": prediction.poses, "frame": prediction.frame}
+        if prediction.root is not None:
+            arrays["root"] = prediction.root
+        if prediction.weight is not None:
+            arrays["weight"] = prediction.weight
+        target = self.file(sequence_id)
+        temporary = target.with_suffix(f".{os.getpid()}.part")
+        try:
+            save_file(
+                {name: np.ascontiguousarray(array) for name, array in arrays.items()},
+                temporary,
+                metadata={"sequence": sequence_id, "interpolated": str(prediction.interpolated)},
+            )
+            os.replace(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def read(self, sequence_id: str) -> SequencePrediction:
+        """Read one sequence; raises `DataMissingError` or `DataDamagedError` naming it."""
+        file = self.file(sequence_id)
+        if not file.exists():
+            raise DataMissingError(
+                f"{self.path} lacks the sequence {sequence_id}; run the same `posebench run` again to finish it."
+            )
+        try:
+            with safe_open(file, framework="numpy") as opened:
+                arrays = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (no mapping)
+                metadata = opened.metadata()
+            return SequencePrediction(
+                arrays["poses"],
+                arrays["frame"],
+                int(metadata["interpolated"]),
+                arrays.get("root"),
+                arrays.get("weight"),
+            )
+        except (SafetensorError, KeyError, ValueError, TypeError) as error:
+            raise DataDamagedError(
+                f"The predictions of {sequence_id} in {self.path} cannot be read ({error}); delete {file.name} and run again."
+            ) from error
+
+    def hash(self, sequence_ids: list[str]) -> str:
+        """SHA-256 (hex) over the numbers of these sequences: the evidence that a score belongs to these predictions."""
+        return hash_value({sequence_id: _hash_arrays(self.read(sequence_id)) for sequence_id in sorted(sequence_ids)})
+
+
+def _hash_arrays(prediction: SequencePrediction) -> str:
+    return hash_value(
+        {name: hash_array(array) for name, array in asdict(prediction).items() if isinstance(array, np.ndarray)}
+    )
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    temporary = path.with_suffix(f".{os.getpid()}.part")
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,84 @@
+"""The contract between the runner and a lifter: what it is shown, what it returns."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from posebench.datasets.sequence import Sequence
+
+
+@dataclass(frozen=True)
+class LifterInputs:
+    """A batch of windows of one sequence, on the lifter's device, float32.
+
+    `keypoints`
+        (batch, frames, joints, 2) pixels; NaN only for a lifter that declares `accepts_missing`.
+    `confidence`
+        (batch, frames, joints) in [0, 1]; 0 where the joint was missing, also when it was interpolated.
+    `image_size`
+        (2,) width and height in pixels.
+    `fps`
+        Frame rate of the sequence.
+    `lens`
+        (9,) f, c, k, p as `Camera.lens`; only with the privilege `intrinsics`.
+    `root_depth`
+        (batch, frames) true depth of joint 0 in mm; only with the privilege `root_depth`.
+    `action`
+        The action's name; only with the privilege `action_label`.
+    `noise_streams`
+        One CPU generator a window, named by (seed, sequence, window).
+    """
+
+    keypoints: Tensor
+    confidence: Tensor
+    image_size: Tensor
+    fps: float
+    lens: Tensor | None = None
+    root_depth: Tensor | None = None
+    action: str | None = None
+    noise_streams: tuple[torch.Generator, ...] = ()
+
+    def noise(self, *shape: int) -> Tensor:
+        """Standard normal noise (batch, *shape), drawn on the CPU so that devices and shards share it."""
+        drawn = [torch.randn(shape, generator=stream) for stream in self.noise_streams]
+        return torch.stack(drawn).to(self.keypoints.device)
+
+
+@dataclass(frozen=True)
+class Lifted:
+    """What a lifter may return beside bare poses.
+
+    `poses` is (batch, hypotheses, frames, joints, 3); `root` the estimated
+    root (batch, frames, 3) in camera mm; `weight` (batch, hypotheses, frames)
+    sums to 1 over hypotheses.
+    """
+
+    poses: Tensor
+    root: Tensor | None = None
+    weight: Tensor | None = None
+
+
+@runtime_checkable
+class Lifter(Protocol):
+    """A plain `torch.nn.Module` with `lift`.
+
+    It returns (batch, frames, joints, 3), or (batch, hypotheses, frames,
+    joints, 3), or `Lifted`, in the space its `LifterSpec` declares; frames are
+    the spec's stride.
+    """
+
+    def lift(self, inputs: LifterInputs) -> Tensor | Lifted:
+        """Lift a batch of windows."""
+        ...
+
+
+@runtime_checkable
+class FittedLifter(Lifter, Protocol):
+    """A lifter that is fitted on the training split of the data set at hand (`LifterSpec.fitted`)."""
+
+    def fit(self, sequences: Iterable[Sequence]) -> None:
+        """Read the training sequences once."""
+        ...

@@ -1,0 +1,159 @@
+"""One sequence through a lifter: windows, batches, flip, and only what its spec declares."""
+
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from posebench.datasets.sequence import Sequence
+from posebench.errors import LifterContractError, NotFiniteError, UsageError
+from posebench.inputs.frames import WantedFrames
+from posebench.inputs.keypoints import Keypoints
+from posebench.inputs.missing import interpolate_missing
+from posebench.prediction.create import LoadedLifter
+from posebench.prediction.flip import averaged, doubled
+from posebench.prediction.folder import SequencePrediction
+from posebench.prediction.lifter import Lifted, Lifter, LifterInputs
+from posebench.prediction.timing import ForwardClock
+from posebench.prediction.windows import plan_windows
+from posebench.seeding import torch_generator
+from posebench.skeletons import SKELETONS
+
+
+def predict_sequence(
+    lifter: LoadedLifter,
+    sequence: Sequence,
+    keypoints: Keypoints,
+    wanted: WantedFrames,
+    clock: ForwardClock,
+    *,
+    batch_size: int,
+    flip: bool,
+    seed: int,
+) -> SequencePrediction:
+    """Lift one sequence, window by window, and keep the wanted frames in order.
+
+    Raises `NotFiniteError` naming the sequence and frame, `LifterContractError` for a wrong shape.
+    """
+    spec, device = lifter.spec, clock.device
+    interpolated = 0
+    if not spec.accepts_missing:
+        keypoints, interpolated = interpolate_missing(keypoints, sequence.info.id)
+    shown = _to_device(lifter, sequence, keypoints, device)
+    plan = plan_windows(spec, sequence.info.frames)
+    poses: list[Tensor] = []
+    roots: list[Tensor] = []
+    weights: list[Tensor] = []
+    frames: list[Any] = []
+    for windows, real in plan.batches(batch_size):
+        batch = _window_batch(shown, plan.inputs(windows), _streams(seed, sequence.info.id, windows), device)
+        keep = plan.keep[windows]
+        keep[real:] = False
+
+        def forward(batch: LifterInputs = batch) -> Lifted:
+            return lift(lifter, batch, flip)
+
+        if clock.passes == 0:
+            clock.warm_up(forward)
+            batch = _window_batch(shown, plan.inputs(windows), _streams(seed, sequence.info.id, windows), device)
+        lifted = clock.time(lambda batch=batch: forward(batch), frames=int(keep.sum()))  # type: ignore[misc]
+        check_shape(lifter, lifted, len(windows), keep.shape[1])
+        kept = torch.from_numpy(keep).to(device)
+        poses.append(lifted.poses.transpose(1, 2)[kept])
+        if lifted.root is not None:
+            roots.append(lifted.root[kept])
+        if lifted.weight is not None:
+            weights.append(lifted.weight.transpose(1, 2)[kept])
+        frames.append(plan.outputs(windows)[keep])
+    frame = np.concatenate(frames)
+    rows = np.flatnonzero(np.isin(frame, wanted.frames))
+    rows = rows[np.argsort(frame[rows], kind="stable")] if spec.tail != "overlap-chunk" else rows
+    take = torch.from_numpy(rows).to(device)
+    prediction = SequencePrediction(
+        poses=_numpy(torch.cat(poses)[take].transpose(0, 1)),
+        frame=frame[rows].astype(np.int64),
+        interpolated=interpolated,
+        root=_numpy(torch.cat(roots)[take]) if roots else None,
+        weight=_numpy(torch.cat(weights)[take].transpose(0, 1)) if weights else None,
+    )
+    if not np.isfinite(prediction.poses).all():
+        bad = int(prediction.frame[np.flatnonzero(~np.isfinite(prediction.poses).all(axis=(0, 2, 3)))[0]])
+        raise NotFiniteError(
+            f"{lifter.name} returned NaN or infinity in sequence {sequence.info.id}, frame {bad}; check its weights and inputs."
+        )
+    return prediction
+
+
+def _to_device(lifter: LoadedLifter, sequence: Sequence, keypoints: Keypoints, device: torch.device) -> LifterInputs:
+    """The whole sequence as one window, with the granted privileges and no other."""
+    granted = lifter.spec.privileges
+    if "heatmaps" in granted:
+        raise UsageError(f"{lifter.name} needs heatmaps, and no 2D source of {sequence.info.dataset} has them.")
+    depth = torch.from_numpy(sequence.poses[:, 0, 2])[None].to(device) if "root_depth" in granted else None
+    return LifterInputs(
+        keypoints=torch.from_numpy(keypoints.pixels)[None].to(device),
+        confidence=torch.from_numpy(keypoints.confidence)[None].to(device),
+        image_size=torch.tensor(keypoints.image_size, dtype=torch.float32, device=device),
+        fps=sequence.info.fps,
+        lens=torch.tensor(sequence.camera.lens, dtype=torch.float32, device=device)
+        if "intrinsics" in granted
+        else None,
+        root_depth=depth,
+        action=sequence.info.action if "action_label" in granted else None,
+    )
+
+
+def _streams(seed: int, sequence_id: str, windows: Any) -> tuple[torch.Generator, ...]:
+    return tuple(torch_generator("lifter-noise", seed, sequence_id, int(window)) for window in windows)
+
+
+def _window_batch(
+    shown: LifterInputs, index: Any, streams: tuple[torch.Generator, ...], device: torch.device
+) -> LifterInputs:
+    take = torch.from_numpy(index).to(device)
+    return LifterInputs(
+        keypoints=shown.keypoints[0][take],
+        confidence=shown.confidence[0][take],
+        image_size=shown.image_size,
+        fps=shown.fps,
+        lens=shown.lens,
+        root_depth=None if shown.root_depth is None else shown.root_depth[0][take],
+        action=shown.action,
+        noise_streams=streams,
+    )
+
+
+def lift(lifter: LoadedLifter, inputs: LifterInputs, flip: bool) -> Lifted:
+    """Call the lifter, on the doubled batch if `flip`; bare poses become `Lifted` with one hypothesis."""
+    module = cast(Lifter, lifter.module)
+    if not flip:
+        return _as_lifted(module.lift(inputs))
+    mirrored = SKELETONS[lifter.spec.skeleton].mirrored
+    lifted = _as_lifted(module.lift(doubled(inputs, mirrored)))
+    if lifted.root is not None or lifted.weight is not None:
+        raise UsageError(
+            f"{lifter.name} returns a root or weights, whose mirror images have no average: run it without flip."
+        )
+    return Lifted(averaged(lifted.poses, mirrored))
+
+
+def _as_lifted(returned: Tensor | Lifted) -> Lifted:
+    if isinstance(returned, Lifted):
+        return returned
+    return Lifted(returned[:, None] if returned.ndim == 4 else returned)
+
+
+def check_shape(lifter: LoadedLifter, lifted: Lifted, batch: int, rows: int) -> None:
+    """Raise `LifterContractError` unless poses are (batch, hypotheses, rows, joints, 3)."""
+    joints = SKELETONS[lifter.spec.skeleton].num_joints
+    shape = tuple(lifted.poses.shape)
+    if len(shape) != 5 or (shape[0], *shape[2:]) != (batch, rows, joints, 3):
+        raise LifterContractError(
+            f"{lifter.name} returned poses of shape {shape}; its spec promises "
+            f"({batch}, hypotheses, {rows} frames, {joints} joints, 3)."
+        )
+
+
+def _numpy(tensor: Tensor) -> Any:
+    return tensor.to("cpu", torch.float32).contiguous().numpy()

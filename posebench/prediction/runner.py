@@ -1,0 +1,160 @@
+"""The prediction run: sequences in, a folder of poses out, nothing handed to a lifter that it did not declare."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from posebench.datasets.store import Dataset
+from posebench.errors import LifterContractError, UsageError
+from posebench.inputs.frames import WantedFrames, wanted_frames
+from posebench.inputs.sources import find_source
+from posebench.inputs.spec import InputsSpec
+from posebench.prediction.create import LoadedLifter
+from posebench.prediction.flip import check_flip
+from posebench.prediction.folder import PredictionFolder, PredictionManifest
+from posebench.prediction.lifter import FittedLifter
+from posebench.prediction.predict_sequence import predict_sequence
+from posebench.prediction.timing import ForwardClock
+
+#: Called with (camera frames done, camera frames in all) after every sequence.
+Progress = Callable[[int, int], None]
+
+#: Frames that one automatic batch shows: what keeps the cores busy without leaving the caches, and a GPU's memory far from full.
+AUTO_FRAMES = {"cpu": 4096, "cuda": 65536}
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How a lifter is run; recorded, never part of a protocol."""
+
+    device: str = "auto"
+    batch_size: int | None = None
+    """Windows a batch; None chooses by window and device."""
+    flip: bool = False
+    limit: int | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class PredictionRun:
+    """A finished run: its folder, the frames it covers, and the clock of the passes made now (none if all was there)."""
+
+    folder: PredictionFolder
+    wanted: list[WantedFrames]
+    clock: ForwardClock
+
+
+def choose_device(asked: str) -> torch.device:
+    """`auto` is the first CUDA device if there is one, else the CPU; raises `UsageError` for a device that is not here."""
+    if asked == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(asked)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise UsageError(
+            f"The device {asked!r} is not on this machine ({str(error).splitlines()[0]}); use --device cpu."
+        ) from error
+    return device
+
+
+def check_grants(lifter: LoadedLifter, inputs: InputsSpec) -> tuple[str, ...]:
+    """The privileges that are granted; raises `UsageError` for one that the protocol does not grant."""
+    for privilege in lifter.spec.privileges:
+        if privilege not in inputs.grants:
+            raise UsageError(
+                f"{lifter.name} needs the privilege {privilege!r}, which these inputs of {inputs.dataset} do not grant "
+                f"(they grant {', '.join(inputs.grants) or 'none'}); choose another protocol or lifter."
+            )
+    return tuple(sorted(lifter.spec.privileges))
+
+
+def run_predictions(
+    lifter: LoadedLifter,
+    dataset: Dataset,
+    inputs: InputsSpec,
+    path: Path,
+    settings: RunSettings,
+    progress: Progress | None = None,
+) -> PredictionRun:
+    """Predict every wanted frame into the folder `path`; sequences that are there already are not predicted again.
+
+    Raises `UsageError` (privilege not granted, other settings in the folder),
+    `LifterContractError` (wrong output) and `NotFiniteError` naming the
+    sequence. What was finished before an error or interruption stays.
+    """
+    spec = lifter.spec
+    granted = check_grants(lifter, inputs)
+    if settings.flip:
+        check_flip(spec, lifter.name)
+    if spec.skeleton != dataset.skeleton.name:
+        raise UsageError(
+            f"{lifter.name} takes the joint set {spec.skeleton}, but {dataset.name} has {dataset.skeleton.name}."
+        )
+    if settings.batch_size is not None and settings.batch_size < 1:
+        raise UsageError(f"--batch-size is {settings.batch_size}; give 1 window or more, or 'auto'.")
+    device = choose_device(settings.device)
+    batch_size = settings.batch_size or max(1, AUTO_FRAMES["cuda" if device.type == "cuda" else "cpu"] // spec.window)
+    manifest = PredictionManifest(
+        lifter=lifter.name,
+        config=lifter.config,
+        settings={"flip": settings.flip},
+        weights_sha256=lifter.weights.sha256 if lifter.weights else None,
+        code_sha256=lifter.code_sha256,
+        space=spec.space,
+        skeleton=spec.skeleton,
+        tail=spec.tail,
+        granted=granted,
+        inputs=inputs,
+        dataset_fingerprint=dataset.fingerprint,
+        limit=settings.limit,
+        seed=settings.seed,
+        batch_size=batch_size,
+        device=device.type,
+    )
+    wanted = wanted_frames(dataset, inputs, settings.limit)
+    folder = PredictionFolder.create(path, manifest)
+    clock = ForwardClock(device)
+    lifter.module.to(device)
+    if spec.fitted:
+        fit_on_training_split(lifter, dataset)
+    source = find_source(inputs.source)
+    total = sum(len(item.frames) for item in wanted)
+    done = 0
+    with torch.inference_mode(), full_float32():
+        for item in wanted:
+            if not folder.has(item.info.id):
+                sequence = dataset.read(item.info)
+                prediction = predict_sequence(
+                    lifter, sequence, source.read(sequence), item, clock,
+                    batch_size=batch_size, flip=settings.flip, seed=settings.seed,
+                )  # fmt: skip
+                folder.write(item.info.id, prediction)
+            done += len(item.frames)
+            if progress:
+                progress(done, total)
+    clock.settle()
+    return PredictionRun(folder, wanted, clock)
+
+
+def fit_on_training_split(lifter: LoadedLifter, dataset: Dataset) -> None:
+    """Let a fitted lifter read the training split; raises `UsageError` when there is none, `LifterContractError` without `fit`."""
+    if not isinstance(lifter.module, FittedLifter):
+        raise LifterContractError(f"{lifter.name} declares to be fitted but has no method fit(sequences).")
+    if "train" not in dataset.splits:
+        raise UsageError(f"{lifter.name} is fitted on a training split, and {dataset.name} has none.")
+    lifter.module.fit(dataset.read(info) for info in dataset.sequences("train"))
+
+
+@contextmanager
+def full_float32() -> Iterator[None]:
+    """float32 means float32: TF32 is off inside, and as it was afterwards."""
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before

@@ -1,0 +1,1 @@
+"""How a benchmark is scored, as values: named, versioned, hashed."""

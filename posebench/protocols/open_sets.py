@@ -1,0 +1,46 @@
+"""The rule of the open data sets (procedural, HDM05): posebench's own, made of published parts.
+
+Human3.6M's averaging and root rule as VideoPose3D has them; PCK and AUC as the
+official evaluation of MPI-INF-3DHP, its 14 joints mapped by name.
+"""
+
+from posebench.inputs.spec import InputsSpec
+from posebench.protocols.protocol import ProtocolFamily, Scoring
+from posebench.registry.decorators import DATASETS
+from posebench.skeletons import HUMAN36M_17
+
+#: MPI-INF-3DHP scores PCK and AUC on head top, neck, shoulders, elbows, wrists, hips, knees and ankles:
+#: in Human3.6M's names all but Hip, Spine and Neck/Nose (`mpii_get_pck_auc_joint_groups.m`).
+PCK_14 = tuple(joint for joint in HUMAN36M_17.joints if joint not in ("Hip", "Spine", "Neck/Nose"))
+
+OPEN_SCORING = Scoring(
+    rule="standard",
+    version=1,
+    owner="posebench: averaging and root rule of VideoPose3D, PCK and AUC rule of MPI-INF-3DHP",
+    joints=HUMAN36M_17.joints,
+    pck_joints=PCK_14,
+    root="as-predicted",
+    averaging="actions",
+    metrics=("mpjpe", "p_mpjpe", "n_mpjpe", "mpjve", "accel", "mpjve_s", "accel_s", "pck150", "auc"),
+    aggregates=("p-agg", "p-best"),
+)
+
+#: Granted are the lens and the frames after; a lifter that takes the lens has its numbers among the assisted.
+GRANTS = ("future_frames", "intrinsics")
+
+
+def open_standard(dataset: str, default_source: str) -> ProtocolFamily:
+    """The family `dataset/standard`: every frame of the test split, any of the computed 2D sources."""
+    from posebench.inputs.sources import SOURCES
+
+    sources = {name: source.version for name, source in SOURCES.items()}
+    inputs = InputsSpec(
+        dataset=dataset,
+        dataset_version=DATASETS.get(dataset).make().version,
+        split="test",
+        keep_every=1,
+        source=default_source,
+        source_version=sources[default_source],
+        grants=GRANTS,
+    )
+    return ProtocolFamily(f"{dataset}/standard", inputs, OPEN_SCORING, sources)

@@ -1,0 +1,102 @@
+"""A protocol is a value in two halves: the inputs (`InputsSpec`) and the scoring (`Scoring`). A leaf without torch."""
+
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
+
+from posebench.errors import UsageError
+from posebench.hashing import hash_value
+from posebench.inputs.spec import InputsSpec
+from posebench.registry.entries import unknown_name
+
+RootRule = Literal["as-predicted", "zeroed", "subtracted"]
+Averaging = Literal["actions", "frames"]
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """The scoring half: a frozen, hashed value. Every field that changes a number is in the hash.
+
+    `rule`, `version`, `owner`
+        Name and version of the rule, and whose rule it is.
+    `joints`
+        Names of the joints that errors are averaged over.
+    `pck_joints`
+        Names of the joints of PCK and AUC.
+    `root`
+        What happens to the predicted root before scoring (protocols.md, H1);
+        the true root is always the origin.
+    `averaging`
+        `actions`: frame-weighted within an action, then the plain mean over
+        actions (VideoPose3D). `frames`: all frames alike.
+    `metrics`
+        Names in `posebench.metrics.table.METRICS`, the headline first.
+    `aggregates`
+        Names in `posebench.metrics.hypotheses.AGGREGATES`: how several hypotheses become one pose.
+    """
+
+    rule: str
+    version: int
+    owner: str
+    joints: tuple[str, ...]
+    pck_joints: tuple[str, ...]
+    root: RootRule
+    averaging: Averaging
+    metrics: tuple[str, ...]
+    aggregates: tuple[str, ...]
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 (hex) of the value."""
+        return hash_value(self.to_json())
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, as stored in records."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "Scoring":
+        """The inverse of `to_json`."""
+        values: dict[str, Any] = {key: tuple(item) if isinstance(item, list) else item for key, item in value.items()}
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Both halves and the name `dataset/rule+source@version`."""
+
+    id: str
+    inputs: InputsSpec
+    scoring: Scoring
+
+
+@dataclass(frozen=True)
+class ProtocolFamily:
+    """A protocol for each of several 2D sources: what is registered under `dataset/rule`.
+
+    `inputs` carries the default source; `sources` maps each source name to its version.
+    """
+
+    name: str
+    inputs: InputsSpec
+    scoring: Scoring
+    sources: dict[str, str]
+
+    def with_source(self, source: str | None = None) -> Protocol:
+        """The protocol with a 2D source (None: the default one); raises `UnknownNameError`."""
+        source = source or self.inputs.source
+        if source not in self.sources:
+            raise unknown_name(f"2D source of {self.name}", source, self.sources)
+        inputs = replace(self.inputs, source=source, source_version=self.sources[source])
+        return Protocol(f"{self.name}+{source}@{self.scoring.version}", inputs, self.scoring)
+
+
+def parse_protocol_id(text: str) -> tuple[str, str | None, int | None]:
+    """`dataset/rule[+source][@version]` to its parts; raises `UsageError` for a malformed one."""
+    name, _, version = text.partition("@")
+    name, _, source = name.partition("+")
+    if name.count("/") != 1 or not all(name.split("/")) or (version and not version.isdigit()):
+        raise UsageError(
+            f"{text!r} is no protocol id; it is written dataset/rule+source@version, as in hdm05/standard+gt@1."
+        )
+    return name, source or None, int(version) if version else None

@@ -1,0 +1,59 @@
+"""Plug-ins: packages that register lifters, data sets and protocols through the entry-point group `posebench.plugins`.
+
+A plug-in is a module whose import runs its decorators. One that fails is set
+aside with a sentence of why, nothing of it stays registered, and the rest work.
+"""
+
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from posebench.registry import decorators, manifest
+
+GROUP = "posebench.plugins"
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A plug-in that was found: its entry point, its distribution, and why it is broken (None when it works)."""
+
+    name: str
+    distribution: str
+    module: str
+    broken: str | None = None
+
+
+_loaded: list[Plugin] | None = None
+
+
+def load_plugins() -> tuple[Plugin, ...]:
+    """Import every plug-in once; later calls return the same list."""
+    global _loaded
+    if _loaded is None:
+        # posebench's own come first: a stranger's duplicate is the one that is refused, whatever its name.
+        found = sorted(entry_points(group=GROUP), key=lambda point: (not _is_own(point), point.name))
+        _loaded = [_load(point) for point in found]
+    return tuple(_loaded)
+
+
+def broken_plugins() -> tuple[Plugin, ...]:
+    """The plug-ins that could not be loaded."""
+    return tuple(plugin for plugin in load_plugins() if plugin.broken)
+
+
+def _is_own(point: EntryPoint) -> bool:
+    return point.dist is not None and point.dist.name == "posebench-lifting"
+
+
+def _load(point: EntryPoint) -> Plugin:
+    distribution = f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown distribution"
+    stores: tuple[Any, ...] = (decorators.LIFTERS, decorators.DATASETS, decorators.PROTOCOLS, manifest.MANIFESTS)
+    before = [store.snapshot() for store in stores]
+    try:
+        point.load()
+    except Exception as error:  # a stranger's code can fail in any way, and the others must still work
+        for store, state in zip(stores, before, strict=True):
+            store.restore(state)
+        reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
+        return Plugin(point.name, distribution, point.value, reason)
+    return Plugin(point.name, distribution, point.value)

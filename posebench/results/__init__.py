@@ -1,0 +1,1 @@
+"""Records: the evidence behind every number."""

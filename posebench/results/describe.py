@@ -1,0 +1,106 @@
+"""What `posebench info` says: a lifter, a data set or a protocol as plain values. Imports no torch."""
+
+from typing import Any
+
+from posebench.prediction.spec import ASSISTING
+from posebench.registry.decorators import DATASETS, LIFTERS, PROTOCOLS
+from posebench.registry.entries import unknown_name
+from posebench.registry.plugins import load_plugins
+from posebench.registry.resolve import ModelTag, model_tags, resolve_model
+
+
+def describe(name: str) -> dict[str, Any]:
+    """Plain values about `name`; raises `UnknownNameError` with the nearest names of any kind."""
+    load_plugins()
+    if name in DATASETS:
+        return _describe_dataset(name)
+    if "/" in name:
+        return _describe_protocol(name)
+    if name.partition(".")[0] in LIFTERS:
+        return _describe_model(resolve_model(name))
+    everything = [*LIFTERS.names(), *(tag.name for tag in model_tags()), *DATASETS.names(), *PROTOCOLS.names()]
+    raise unknown_name("lifter, data set or protocol", name, everything)
+
+
+def _describe_model(tag: ModelTag) -> dict[str, Any]:
+    described, spec = tag.described, tag.entry.spec(tag.config)
+    weights: dict[str, Any] = {"order": "explicit --weights FILE, then bundled file, then Hub"}
+    if described.weights is not None:
+        weights.update(described.weights.model_dump(mode="json", exclude_none=True))
+        weights["resolves to"] = "bundled file" if described.weights.file else "Hub"
+    else:
+        weights["resolves to"] = (
+            "nothing: give --weights FILE" if described.needs_weights else "nothing: none are needed"
+        )
+    return {
+        "model": tag.name,
+        "default tag": tag.is_default,
+        "summary": described.summary,
+        "origin": tag.entry.origin,
+        "published as": tag.paper.title if tag.paper else None,
+        "citation": tag.paper.citation if tag.paper else None,
+        "config": tag.config,
+        "settings": described.settings,
+        "window": spec.window,
+        "stride": spec.stride if spec.stride is not None else "whole sequence",
+        "tail rule": spec.tail,
+        "look-ahead": spec.look_ahead,
+        "space": spec.space,
+        "privileges": list(spec.privileges),
+        "its columns": "assisted" if ASSISTING.intersection(spec.privileges) else "honest",
+        "accepts missing joints": spec.accepts_missing,
+        "training frame rate": spec.fps,
+        "fitted on the training split at run time": spec.fitted,
+        "weights": weights,
+        "trained on": [item.model_dump(mode="json") for item in described.trained_on],
+        "card": described.card,
+        "reported by the paper": [n.model_dump(mode="json") for n in tag.paper.reported] if tag.paper else [],
+    }
+
+
+def _describe_dataset(name: str) -> dict[str, Any]:
+    from posebench.datasets.library import is_prepared, load_dataset, store_path
+
+    entry = DATASETS.get(name)
+    adapter = entry.make()
+    value: dict[str, Any] = {
+        "data set": name,
+        "summary": entry.summary,
+        "licence": entry.licence,
+        "how to get it": entry.obtain,
+        "origin": entry.origin,
+        "adapter version": adapter.version,
+        "joints": adapter.skeleton.name,
+        "frame rate": adapter.fps,
+        "store": str(store_path(adapter)),
+        "prepared": is_prepared(adapter),
+        "protocols": PROTOCOLS.names(f"{name}/*"),
+    }
+    if is_prepared(adapter):
+        dataset = load_dataset(name)
+        value["fingerprint"] = dataset.fingerprint
+        value["camera frames"] = {s: sum(info.frames for info in dataset.sequences(s)) for s in dataset.splits}
+    return value
+
+
+def _describe_protocol(name: str) -> dict[str, Any]:
+    from posebench.protocols.resolve import find_family, resolve_protocol
+
+    protocol = resolve_protocol(name)
+    family = find_family(protocol.id.partition("+")[0])
+    return {
+        "protocol": protocol.id,
+        "2D sources": family.sources,
+        "inputs": protocol.inputs.to_json(),
+        "inputs hash": protocol.inputs.hash,
+        "scoring": protocol.scoring.to_json(),
+        "scoring hash": protocol.scoring.hash,
+        "granted privileges that make a number assisted": sorted(ASSISTING.intersection(protocol.inputs.grants)),
+        "aggregates": _aggregate_kinds(protocol.scoring.aggregates),
+    }
+
+
+def _aggregate_kinds(aggregates: tuple[str, ...]) -> dict[str, str]:
+    from posebench.metrics.hypotheses import AGGREGATES
+
+    return {name: f"{type(AGGREGATES[name]).__name__}: {AGGREGATES[name].title}" for name in aggregates}

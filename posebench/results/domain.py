@@ -1,0 +1,23 @@
+"""What a row's training data means for the data set it was scored on."""
+
+from collections.abc import Iterable
+
+from posebench.registry.manifest import TrainingSet
+from posebench.results.record import Domain
+
+
+def domain_of(trained_on: Iterable[TrainingSet] | None, dataset: str, split: str, fitted: bool) -> Domain:
+    """`contaminated` if the scored split was trained on, `in-domain` if another split of the data set was, else `cross-dataset`.
+
+    `fitted` lifters learn from the data set's training split when they run.
+    A lifter that learned from nothing is `untrained`; None, for weights of a
+    user's own file, is `unknown`.
+    """
+    if trained_on is None:
+        return "unknown"
+    seen = {(item.dataset, item.split) for item in trained_on}
+    if (dataset, split) in seen:
+        return "contaminated"
+    if fitted or any(name == dataset for name, _ in seen):
+        return "in-domain"
+    return "cross-dataset" if seen else "untrained"

@@ -1,0 +1,210 @@
+"""The record of a run: one JSON file, append-only, from which every table is made.
+
+`record_schema()` is its JSON Schema (`posebench schema`); `SCHEMA_VERSION`
+rises when a field changes its meaning.
+"""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from posebench.errors import DataDamagedError, DataMissingError
+from posebench.registry.manifest import TrainingSet
+
+SCHEMA_VERSION = 1
+
+Column = Literal["honest", "assisted", "oracle"]
+Domain = Literal["in-domain", "cross-dataset", "contaminated", "untrained", "unknown"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Asked(_Part):
+    """What was asked for, as typed."""
+
+    model: str
+    protocol: str | None
+    dataset: str | None
+    keypoints: str | None
+    limit: int | None
+    device: str
+    batch_size: int | None
+    flip: bool | None
+    seed: int
+
+
+class ProtocolPart(_Part):
+    """Both halves of the protocol, written out, and their hashes."""
+
+    id: str
+    inputs: dict[str, Any]
+    inputs_hash: str
+    scoring: dict[str, Any]
+    scoring_hash: str
+
+
+class LifterPart(_Part):
+    """The lifter as it was run."""
+
+    name: str
+    architecture: str
+    tag: str
+    origin: str
+    """`module:name` of the factory that made it."""
+    config: dict[str, Any]
+    settings: dict[str, Any]
+    parameters: int
+    weights_sha256: str | None
+    weights_origin: str | None
+    """`bundled`, `file`, or `hub:repository@revision`."""
+    trained_on: tuple[TrainingSet, ...]
+    domain: Domain
+    window: int
+    stride: int | None
+    tail: str
+    look_ahead: int
+    space: str
+    training_fps: float | None
+
+
+class DataPart(_Part):
+    """What it was run on."""
+
+    dataset: str
+    version: str
+    fingerprint: str
+    split: str
+    fps: float
+    sequences: int
+    frames: int
+    interpolated: int
+    """Joint-frames of the keypoints that were missing and interpolated in time for the lifter."""
+
+
+class RunPart(_Part):
+    """How it was run, resolved."""
+
+    device: str
+    batch_size: int
+    seed: int
+    hypotheses: int
+    granted: tuple[str, ...]
+    predictions_sha256: str
+
+
+class TimingPart(_Part):
+    """Time of this run; the forward passes on their own clock. None where all predictions were there already."""
+
+    wall_seconds: float
+    forward_seconds: float | None = None
+    forward_frames: int | None = None
+    frames_per_second: float | None = None
+    """Unique output frames over the time of the forward passes."""
+    method: str | None = None
+    warm_up_seconds: float | None = None
+
+
+class EnvironmentPart(_Part):
+    """Versions and processor; no host, user or path."""
+
+    posebench: str
+    python: str
+    torch: str
+    numpy: str
+    system: str
+    cpu: str
+    gpu: str | None
+    threads: int
+
+
+class SequencePart(_Part):
+    """The additive statistics of one sequence: `statistics[aggregate][metric] = (sum, weight)`."""
+
+    id: str
+    subject: str
+    action: str
+    clip: str
+    camera: str
+    frames: int
+    interpolated: int
+    statistics: dict[str, dict[str, tuple[float, float]]]
+
+
+class Record(_Part):
+    """One run. Only kinds `score` and `external` reach accuracy tables."""
+
+    schema_version: Literal[1] = 1
+    kind: Literal["score", "smoke", "timing", "external"]
+    id: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
+    created: str
+    """UTC, ISO 8601, to the second."""
+    asked: Asked
+    protocol: ProtocolPart
+    lifter: LifterPart
+    data: DataPart
+    run: RunPart
+    timing: TimingPart
+    environment: EnvironmentPart
+    tolerance_mm: float
+    """How far MPJPE may be from `results` when the row is run again on another machine."""
+    results: dict[Column, dict[str, dict[str, float]]]
+    """`results[column][aggregate][metric]`; the three columns never mix."""
+    by_action: dict[str, dict[Column, dict[str, dict[str, float]]]]
+    sequences: tuple[SequencePart, ...]
+
+    @property
+    def location(self) -> Path:
+        """Where the record belongs in a records folder: `<protocol>/<tag>/<id>.json`."""
+        return Path(self.protocol.id) / self.lifter.name / f"{self.id}.json"
+
+
+def record_schema() -> dict[str, Any]:
+    """The JSON Schema of a record."""
+    return Record.model_json_schema()
+
+
+def record_json(record: Record) -> str:
+    """The JSON text of a record: indented, but one line a sequence so that files stay readable and diffs small."""
+    value = record.model_dump(mode="json")
+    rows = value.pop("sequences")
+    head = json.dumps(value, indent=1, allow_nan=False)
+    body = ",\n  ".join(json.dumps(row, allow_nan=False) for row in rows)
+    return f'{head[:-2]},\n "sequences": [\n  {body}\n ]\n}}\n'
+
+
+def write_record(record: Record, path: Path) -> Path:
+    """Write a record to a file, atomically."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        temporary.write_text(record_json(record), encoding="utf-8")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def read_record(path: Path) -> Record:
+    """Read a record; raises `DataMissingError`, or `DataDamagedError` naming the first field that is wrong."""
+    try:
+        return Record.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise DataMissingError(f"There is no record {path}.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise DataDamagedError(f"The record {path} is not valid: {field or 'the whole'}: {first['msg']}.") from error
+
+
+def read_records(folder: Path) -> list[tuple[Path, Record]]:
+    """Every record under a folder, sorted by path; hidden and unfinished files are passed over."""
+    paths = sorted(
+        p for p in folder.rglob("*.json") if not any(re.match(r"\.", part) for part in p.relative_to(folder).parts)
+    )
+    return [(path, read_record(path)) for path in paths]

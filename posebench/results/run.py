@@ -1,0 +1,145 @@
+"""The main job: predict, score, record."""
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from posebench.datasets.store import Dataset
+from posebench.prediction.create import LoadedLifter
+from posebench.prediction.runner import PredictionRun, RunSettings, check_grants, run_predictions
+from posebench.protocols.protocol import Protocol
+from posebench.results.domain import domain_of
+from posebench.results.environment import describe_environment
+from posebench.results.record import (
+    Asked,
+    DataPart,
+    LifterPart,
+    ProtocolPart,
+    Record,
+    RunPart,
+    TimingPart,
+)
+from posebench.results.score import Scores, by_column, score_predictions
+
+#: Called with (stage, done, all): the stages are `predict` in camera frames and `score` in sequences.
+Progress = Callable[[str, int, int], None]
+
+#: Floating point differs between processors in the last bits of a matrix product; more than this is another result.
+TOLERANCE_MM = 0.01
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A finished evaluation: its record and its predictions."""
+
+    record: Record
+    run: PredictionRun
+
+
+def evaluate_lifter(
+    lifter: LoadedLifter,
+    dataset: Dataset,
+    protocol: Protocol,
+    predictions: Path,
+    settings: RunSettings,
+    asked: Asked,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Predict every frame the protocol wants into the folder `predictions`, score it, and make the record (not written yet).
+
+    Raises what `run_predictions` and `score_predictions` raise.
+    """
+    began = time.perf_counter()
+    run = run_predictions(
+        lifter, dataset, protocol.inputs, predictions, settings,
+        (lambda done, total: progress("predict", done, total)) if progress else None,
+    )  # fmt: skip
+    scores = score_predictions(
+        run.folder, dataset, protocol, (lambda done, total: progress("score", done, total)) if progress else None
+    )
+    wall = time.perf_counter() - began
+    return Evaluation(_make_record(lifter, dataset, protocol, run, scores, asked, wall), run)
+
+
+def _make_record(
+    lifter: LoadedLifter,
+    dataset: Dataset,
+    protocol: Protocol,
+    run: PredictionRun,
+    scores: Scores,
+    asked: Asked,
+    wall: float,
+) -> Record:
+    manifest, spec, clock = run.folder.manifest, lifter.spec, run.clock
+    granted = check_grants(lifter, protocol.inputs)
+    now = datetime.now(UTC)
+    timed = clock.passes > 0
+    # What the manifest says of training holds for its own weights, not for a file the user brought.
+    own_file = lifter.weights is not None and lifter.weights.origin == "file"
+    trained_on = None if own_file else lifter.tag.described.trained_on
+    return Record(
+        kind="smoke" if manifest.limit is not None else "score",
+        id=f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
+        created=f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        asked=asked,
+        protocol=ProtocolPart(
+            id=protocol.id,
+            inputs=protocol.inputs.to_json(),
+            inputs_hash=protocol.inputs.hash,
+            scoring=protocol.scoring.to_json(),
+            scoring_hash=protocol.scoring.hash,
+        ),
+        lifter=LifterPart(
+            name=lifter.name,
+            architecture=lifter.tag.architecture,
+            tag=lifter.tag.tag,
+            origin=lifter.tag.entry.origin,
+            config=lifter.config,
+            settings=manifest.settings,
+            parameters=lifter.parameters,
+            weights_sha256=manifest.weights_sha256,
+            weights_origin=lifter.weights.origin if lifter.weights else None,
+            trained_on=trained_on or (),
+            domain=domain_of(trained_on, dataset.name, protocol.inputs.split, spec.fitted),
+            window=spec.window,
+            stride=spec.stride,
+            tail=spec.tail,
+            look_ahead=spec.look_ahead,
+            space=spec.space,
+            training_fps=spec.fps,
+        ),
+        data=DataPart(
+            dataset=dataset.name,
+            version=dataset.version,
+            fingerprint=dataset.fingerprint,
+            split=protocol.inputs.split,
+            fps=dataset.fps,
+            sequences=len(scores.sequences),
+            frames=sum(row.frames for row in scores.sequences),
+            interpolated=sum(row.interpolated for row in scores.sequences),
+        ),
+        run=RunPart(
+            device=manifest.device,
+            batch_size=manifest.batch_size,
+            seed=manifest.seed,
+            hypotheses=scores.hypotheses,
+            granted=granted,
+            predictions_sha256=scores.predictions_sha256,
+        ),
+        timing=TimingPart(
+            wall_seconds=round(wall, 3),
+            forward_seconds=round(clock.seconds, 6) if timed else None,
+            forward_frames=clock.frames if timed else None,
+            frames_per_second=round(clock.frames / clock.seconds, 1) if timed else None,
+            method=clock.method if timed else None,
+            warm_up_seconds=round(clock.warm_up_seconds, 6) if timed else None,
+        ),
+        environment=describe_environment(clock.device),
+        tolerance_mm=TOLERANCE_MM,
+        results=by_column(scores.headline.overall, granted),
+        by_action={action: by_column(numbers, granted) for action, numbers in scores.headline.by_action.items()},
+        sequences=scores.sequences,
+    )

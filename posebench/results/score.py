@@ -1,0 +1,108 @@
+"""Scoring a prediction folder, with no lifter in sight."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from posebench.datasets.store import Dataset
+from posebench.errors import UsageError
+from posebench.inputs.frames import wanted_frames
+from posebench.metrics.hypotheses import AGGREGATES, OracleSelection
+from posebench.prediction.folder import PredictionFolder
+from posebench.prediction.spec import ASSISTING
+from posebench.protocols.headline import Headline, combine
+from posebench.protocols.protocol import Protocol, Scoring
+from posebench.protocols.scoring import Statistic, score_sequence
+from posebench.results.record import Column, SequencePart
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """A scored prediction folder: rows of evidence and the headline made of them."""
+
+    sequences: tuple[SequencePart, ...]
+    headline: Headline
+    predictions_sha256: str
+    hypotheses: int
+
+
+def score_predictions(
+    folder: PredictionFolder, dataset: Dataset, protocol: Protocol, progress: Progress | None = None
+) -> Scores:
+    """Score every sequence of a folder under a protocol's scoring half.
+
+    Raises `UsageError` when the folder was predicted under another inputs half
+    or from another state of the data set; what `score_sequence` raises otherwise.
+    """
+    made = folder.manifest
+    if made.inputs.hash != protocol.inputs.hash:
+        ours, theirs = protocol.inputs.to_json(), made.inputs.to_json()
+        differs = next(key for key in ours if ours[key] != theirs[key])
+        raise UsageError(
+            f"These predictions were made with {differs} {theirs[differs]!r}, the protocol {protocol.id} wants "
+            f"{ours[differs]!r}; predict again under that protocol."
+        )
+    if made.dataset_fingerprint != dataset.fingerprint:
+        raise UsageError(
+            f"These predictions were made on another state of {dataset.name} "
+            f"({made.dataset_fingerprint[:12]}…, here {dataset.fingerprint[:12]}…); predict again."
+        )
+    wanted = wanted_frames(dataset, made.inputs, made.limit)
+    rows: list[SequencePart] = []
+    hypotheses = 1
+    for done, item in enumerate(wanted, start=1):
+        prediction = folder.read(item.info.id)
+        hypotheses = prediction.poses.shape[0]
+        statistics = score_sequence(protocol.scoring, dataset.read(item.info), prediction, item, made.space)
+        rows.append(
+            SequencePart(
+                id=item.info.id,
+                subject=item.info.subject,
+                action=item.info.action,
+                clip=item.info.clip,
+                camera=item.info.camera,
+                frames=len(prediction.frame),
+                interpolated=prediction.interpolated,
+                statistics={
+                    aggregate: {metric: (value.sum, value.weight) for metric, value in metrics.items()}
+                    for aggregate, metrics in statistics.items()
+                },
+            )
+        )
+        if progress:
+            progress(done, len(wanted))
+    headline = headline_of(protocol.scoring, rows)
+    return Scores(tuple(rows), headline, folder.hash([row.id for row in rows]), hypotheses)
+
+
+def headline_of(scoring: Scoring, rows: list[SequencePart] | tuple[SequencePart, ...]) -> Headline:
+    """The headline of recorded rows: what a leaderboard recomputes before it believes a record."""
+    return combine(
+        scoring,
+        (
+            (
+                row.id,
+                row.action,
+                {a: {m: Statistic(*value) for m, value in metrics.items()} for a, metrics in row.statistics.items()},
+            )
+            for row in rows
+        ),
+    )
+
+
+def column_of(aggregate: str, granted: tuple[str, ...]) -> Column:
+    """Which column an aggregate's numbers stand in, given what the lifter was handed."""
+    if isinstance(AGGREGATES[aggregate], OracleSelection):
+        return "oracle"
+    return "assisted" if ASSISTING.intersection(granted) else "honest"
+
+
+def by_column(
+    numbers: dict[str, dict[str, float]], granted: tuple[str, ...]
+) -> dict[Column, dict[str, dict[str, float]]]:
+    """Sort `numbers[aggregate][metric]` into the columns honest, assisted and oracle."""
+    columns: dict[Column, dict[str, dict[str, float]]] = {}
+    for aggregate, metrics in numbers.items():
+        columns.setdefault(column_of(aggregate, granted), {})[aggregate] = metrics
+    return columns

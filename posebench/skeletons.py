@@ -1,0 +1,75 @@
+"""Joint sets: names, parents, left and right. A leaf without numpy, cheap to import."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from posebench.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """A joint set. `parents[i]` is the parent's index, -1 for the root; `left[i]` mirrors `right[i]`."""
+
+    name: str
+    joints: tuple[str, ...]
+    parents: tuple[int, ...]
+    left: tuple[int, ...]
+    right: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.joints) != len(self.parents) or len(self.left) != len(self.right):
+            raise UsageError(f"Skeleton {self.name!r} has joints, parents, left and right of different lengths.")
+
+    @property
+    def num_joints(self) -> int:
+        """Number of joints."""
+        return len(self.joints)
+
+    @cached_property
+    def mirrored(self) -> tuple[int, ...]:
+        """Index of each joint's mirror partner (itself for joints in the middle)."""
+        order = list(range(self.num_joints))
+        for left, right in zip(self.left, self.right, strict=True):
+            order[left], order[right] = right, left
+        return tuple(order)
+
+    @cached_property
+    def bones(self) -> tuple[tuple[int, int], ...]:
+        """`(parent, child)` of every bone."""
+        return tuple((parent, child) for child, parent in enumerate(self.parents) if parent >= 0)
+
+    def indices(self, names: tuple[str, ...]) -> tuple[int, ...]:
+        """Indices of joints by name; raises `UsageError` naming a joint that is not there."""
+        for name in names:
+            if name not in self.joints:
+                raise UsageError(f"Skeleton {self.name!r} has no joint {name!r}; it has {', '.join(self.joints)}.")
+        return tuple(self.joints.index(name) for name in names)
+
+
+HUMAN36M_17 = Skeleton(
+    name="human36m-17",
+    joints=(
+        "Hip",
+        "RHip",
+        "RKnee",
+        "RFoot",
+        "LHip",
+        "LKnee",
+        "LFoot",
+        "Spine",
+        "Thorax",
+        "Neck/Nose",
+        "Head",
+        "LShoulder",
+        "LElbow",
+        "LWrist",
+        "RShoulder",
+        "RElbow",
+        "RWrist",
+    ),
+    parents=(-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 9, 8, 11, 12, 8, 14, 15),
+    left=(4, 5, 6, 11, 12, 13),
+    right=(1, 2, 3, 14, 15, 16),
+)
+
+SKELETONS = {skeleton.name: skeleton for skeleton in (HUMAN36M_17,)}
