@@ -1,0 +1,153 @@
+"""Four virtual cameras around a clip, for motion capture that was recorded without video.
+
+The lenses are those of Human3.6M's four cameras. They stand on a ring around
+the middle of the root's path, at chest to head height, and look at that middle
+0.9 m above the floor. Each stands at its own base distance, further only when
+the clip would leave its image. No number is random and every stored number is
+rounded, so a clip's cameras are the same on any machine.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from posebench.cameras import Camera, look_at, project, world_to_camera
+from posebench.errors import DataDamagedError
+
+#: Height in mm of the point that all cameras look at.
+TARGET_HEIGHT = 900.0
+#: Pixels that every joint keeps from the border of the image.
+MARGIN = 40.0
+#: No joint comes nearer than this, in mm: closer, even a centred joint is seen at an angle no recording has.
+NEAREST = 1000.0
+#: Step in mm by which a camera moves back, and the distance at which it gives up.
+STEP = 250.0
+FURTHEST = 40_000.0
+
+
+@dataclass(frozen=True)
+class Mount:
+    """Where a camera of the rig stands (degrees from world x towards y, mm) and which lens it carries."""
+
+    azimuth: float
+    distance: float
+    height: float
+    lens: Camera
+
+
+def _lens(
+    name: str,
+    height: int,
+    focal: tuple[float, float],
+    center: tuple[float, float],
+    radial: tuple[float, float, float],
+    tangential: tuple[float, float],
+) -> Camera:
+    return Camera(name, 1000, height, focal, center, radial, tangential, (1.0, 0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
+
+
+#: The lenses are the intrinsics of Human3.6M's metadata for 54138969, 55011271, 58860488 and 60457274. Azimuths
+#: are a cross turned off the axes, unevenly, so that no two cameras see mirrored views of a symmetric motion.
+RIG = (
+    Mount(
+        azimuth=47.0,
+        distance=4800.0,
+        height=1550.0,
+        lens=_lens(
+            "cam1",
+            1002,
+            (1145.0494384765625, 1143.7811279296875),
+            (512.54150390625, 515.4514770507812),
+            (-0.20709891617298126, 0.24777518212795258, -0.0030751503072679043),
+            (-0.0009756988729350269, -0.00142447161488235),
+        ),
+    ),
+    Mount(
+        azimuth=131.0,
+        distance=5300.0,
+        height=1700.0,
+        lens=_lens(
+            "cam2",
+            1000,
+            (1149.6756591796875, 1147.5916748046875),
+            (508.8486328125, 508.0649108886719),
+            (-0.1942136287689209, 0.2404085397720337, 0.006819975562393665),
+            (-0.0016190266469493508, -0.0027408944442868233),
+        ),
+    ),
+    Mount(
+        azimuth=228.0,
+        distance=5000.0,
+        height=1400.0,
+        lens=_lens(
+            "cam3",
+            1000,
+            (1149.1407470703125, 1148.7989501953125),
+            (519.8158569335938, 501.40264892578125),
+            (-0.2083381861448288, 0.25548800826072693, -0.0024604974314570427),
+            (0.0014843869721516967, -0.0007599993259645998),
+        ),
+    ),
+    Mount(
+        azimuth=313.0,
+        distance=5500.0,
+        height=1850.0,
+        lens=_lens(
+            "cam4",
+            1002,
+            (1145.5113525390625, 1144.77392578125),
+            (514.9682006835938, 501.88201904296875),
+            (-0.198384091258049, 0.21832367777824402, -0.008947807364165783),
+            (-0.0005872055771760643, -0.0018133620033040643),
+        ),
+    ),
+)
+
+
+def virtual_cameras(world: npt.NDArray[np.floating[Any]]) -> tuple[Camera, ...]:
+    """The rig's cameras for a clip (frames, joints, 3) in world mm, z up, whose joint 0 is the root.
+
+    Every joint of every frame is at least `MARGIN` px inside each image.
+    Raises `DataDamagedError` for a motion too wide for any distance.
+    """
+    root = world[:, 0, :2]
+    # Whole millimetres: the last bit of the motion's arithmetic must not show in a camera.
+    x, y = (round(float(middle)) for middle in (root.min(axis=0) + root.max(axis=0)) / 2)
+    return tuple(_place(mount, (float(x), float(y), TARGET_HEIGHT), world) for mount in RIG)
+
+
+def _place(mount: Mount, target: tuple[float, float, float], world: npt.NDArray[np.floating[Any]]) -> Camera:
+    angle = np.deg2rad(mount.azimuth)
+    distance = mount.distance
+    while distance <= FURTHEST:
+        position = (
+            round(target[0] + distance * float(np.cos(angle)), 3),
+            round(target[1] + distance * float(np.sin(angle)), 3),
+            mount.height,
+        )
+        camera = replace(mount.lens, position=position, orientation=look_at(position, target))
+        if inside_image(world, camera, MARGIN).all():
+            return camera
+        distance += STEP
+    raise DataDamagedError(
+        f"A motion reaches {float(np.abs(world).max()) / 1000:.0f} m from the origin, too far for the virtual cameras; "
+        "check the unit of its files."
+    )
+
+
+def inside_image(world: npt.NDArray[np.floating[Any]], camera: Camera, margin: float = 0.0) -> npt.NDArray[np.bool_]:
+    """(frames,) whether all joints of world mm (frames, joints, 3) are in the image, `margin` px from its border.
+
+    A joint nearer than `NEAREST` is never inside: behind the camera the lens
+    polynomial would fold it back into the image. A missing joint (NaN) is
+    left out.
+    """
+    seen = world_to_camera(world, camera)
+    missing = np.isnan(seen).any(axis=-1)
+    seen[~(seen[..., 2] >= NEAREST)] = np.nan
+    pixels = project(seen, camera)
+    border = np.array(camera.image_size, dtype=np.float64) - margin
+    inside = ((pixels >= margin) & (pixels <= border)).all(axis=-1) | missing
+    return np.asarray(inside.all(axis=-1))
