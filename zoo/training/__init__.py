@@ -1,0 +1,1 @@
+"""The training recipe of the zoo's frame and convolution lifters."""

@@ -1,0 +1,157 @@
+"""One training run as a value: everything that decides the weights, read from `zoo/configs/TAG.yaml`."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
+
+from posebench.errors import DataMissingError, UsageError
+from posebench.hashing import hash_value
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+
+Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Range = tuple[float, float]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class LifterConfig(_Section):
+    """What is trained."""
+
+    arch: Literal["simple_baseline", "videopose3d"]
+    config: dict[str, Any] = {}
+    """Arguments of the lifter's class, repeated in the manifest."""
+
+
+class DataConfig(_Section):
+    """One data set of the mixture. Its split `train` is trained on, its split `validation` selects."""
+
+    name: str
+    weight: Positive
+    """Share of a batch, relative to the other weights."""
+    camera_frames: PositiveInt
+    """How many frames are rendered: every clip is seen by as many random cameras as that takes."""
+    licence: str
+    """Licence of the data, for the model card."""
+    store: Path | None = None
+    """A prepared store to read; None opens the data set by its name."""
+
+
+class CameraConfig(_Section):
+    """Ranges that the virtual cameras are drawn from, each uniform. Lengths in metres, angles in degrees."""
+
+    distance: Range = (3.0, 7.0)
+    """From the person to the camera, over the floor; it grows until the person is in the picture."""
+    height: Range = (0.8, 2.4)
+    """Of the camera above the floor."""
+    aim_height: Range = (0.7, 1.1)
+    """Of the point that the camera looks at."""
+    aim_offset: Range = (0.0, 1.2)
+    """Of that point from the person, over the floor, in any direction."""
+    roll: Range = (-2.0, 2.0)
+    focal: Range = (1.0, 1.4)
+    """Focal length divided by the image's width."""
+    aspect: Range = (0.9, 1.1)
+    """Height of the image divided by its width, which is 1000 pixels."""
+    distortion: Range = (0.0, 1.1)
+    """Multiple of Human3.6M's mean lens distortion."""
+    body_scale: Range = (0.9, 1.1)
+    """The person is made larger or smaller by this factor."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "CameraConfig":
+        for name in type(self).model_fields:
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name} is from {low} to {high}; the smaller number comes first")
+        for name in ("distance", "height", "focal", "aspect", "body_scale"):
+            if getattr(self, name)[0] <= 0:
+                raise ValueError(f"{name} must be above 0")
+        return self
+
+
+class TrainingConfig(_Section):
+    """The whole run. The same configuration, data and library versions give the same weights on a CPU."""
+
+    tag: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
+    summary: str
+    """One sentence for the model card."""
+    weights_licence: str
+    lifter: LifterConfig
+    seed: int = 0
+    data: Annotated[tuple[DataConfig, ...], Field(min_length=1)]
+    sources: Annotated[dict[str, Positive], Field(min_length=1)] = {"gt": 0.4, "simulated": 0.6}
+    """Share of renditions seen through each 2D source."""
+    camera: CameraConfig = CameraConfig()
+    flip: bool = True
+    """Validate, and later predict, with test-time flip: the setting of the tag."""
+    validation_sources: Annotated[tuple[str, ...], Field(min_length=1)] = ("gt", "simulated")
+
+    steps: PositiveInt
+    batch_size: Annotated[int, Field(ge=2)] = 2048
+    learning_rate: Positive = 1e-3
+    final_learning_rate: Positive = 1e-6
+    warmup_steps: Annotated[int, Field(ge=0)] = 500
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    clip_norm: Positive = 1.0
+    """Gradients are scaled down to this norm; the loss is in metres."""
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    norm_momentum: tuple[Share, Share] | None = None
+    """Momentum of batch normalisation at the first and last step, falling exponentially as in Pavllo et al. 2019."""
+    amp: Literal["off", "bf16"] = "off"
+    """Arithmetic of the forward pass; weights, loss and statistics stay float32."""
+    validate_every: PositiveInt = 1000
+    checkpoint_every: PositiveInt = 500
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "TrainingConfig":
+        names = [data.name for data in self.data]
+        if len(set(names)) != len(names):
+            raise ValueError("data names the same data set twice")
+        if self.warmup_steps >= self.steps:
+            raise ValueError(f"warmup_steps is {self.warmup_steps}, which leaves nothing of {self.steps} steps")
+        if self.norm_momentum is not None and min(self.norm_momentum) <= 0:
+            raise ValueError("norm_momentum must be above 0")
+        if self.lifter.config.get("normalize", "") == "pixels":
+            raise ValueError("lifter.config.normalize must not be 'pixels': images of several sizes are mixed")
+        return self
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 (hex) of the value; a run is only resumed under the same one."""
+        return hash_value(self.model_dump(mode="json"))
+
+
+def find_config(name_or_path: str) -> Path:
+    """The file of a tag, or the file itself; raises `DataMissingError` listing the tags that are there."""
+    path = Path(name_or_path)
+    if path.suffix in {".yaml", ".yml"}:
+        if path.is_file():
+            return path
+    elif (path := CONFIGS / f"{name_or_path}.yaml").is_file():
+        return path
+    tags = ", ".join(sorted(file.stem for file in CONFIGS.glob("*.yaml")))
+    raise DataMissingError(f"There is no training configuration {name_or_path!r}; give a YAML file or one of: {tags}.")
+
+
+def load_config(path: Path) -> TrainingConfig:
+    """Read a YAML file; raises `UsageError` naming the first wrong key, and what is wrong with it."""
+    try:
+        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise UsageError(f"The training configuration {path.name} is not YAML ({reason}).") from error
+    if not isinstance(value, dict):
+        raise UsageError(f"The training configuration {path.name} must be a mapping of keys to values.")
+    try:
+        return TrainingConfig.model_validate(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "(whole file)"
+        reason = first["msg"].removeprefix("Value error, ")
+        raise UsageError(f"The training configuration {path.name} is wrong at key `{key}`: {reason}.") from error

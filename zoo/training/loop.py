@@ -1,0 +1,192 @@
+"""The training loop: from a configuration and a run folder to averaged weights, through any number of interruptions."""
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from timm.optim._optim_factory import create_optimizer_v2
+from timm.scheduler.cosine_lr import CosineLRScheduler
+from timm.utils.model_ema import ModelEmaV3
+from torch import Tensor, nn
+
+from posebench.errors import NotFiniteError
+from zoo.lifters.simple_baseline import SimpleBaseline
+from zoo.lifters.videopose3d import VideoPose3D
+from zoo.training.batches import Batches
+from zoo.training.checkpoint import RunState, load_checkpoint, save_checkpoint
+from zoo.training.config import TrainingConfig
+from zoo.training.plots import write_history
+from zoo.training.progress import Reporter
+from zoo.training.renditions import Renditions, load_or_render
+from zoo.training.stores import TrainingStore
+from zoo.training.validate import read_validation, validate
+
+ARCHITECTURES: dict[str, type[SimpleBaseline] | type[VideoPose3D]] = {
+    "simple_baseline": SimpleBaseline,
+    "videopose3d": VideoPose3D,
+}
+
+CHECKPOINT = "checkpoint.safetensors"
+
+
+def mpjpe_metres(predicted: Tensor, poses: Tensor) -> Tensor:
+    """Mean distance of joints (..., 17, 3) in metres, from mm; the root is a joint like any other."""
+    distances: Tensor = torch.linalg.vector_norm(predicted - poses, dim=-1)
+    return distances.mean() / 1000.0
+
+
+@contextmanager
+def _stop_requested() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set, so that a run only stops between two steps.
+
+    A second SIGINT interrupts at once: the last checkpoint stays.
+    """
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+
+    def on_signal(number: int, frame: object) -> None:
+        if event.is_set():
+            raise KeyboardInterrupt
+        event.set()
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield event
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Training:
+    """One run in one folder. `run` returns the finished state, from wherever the folder's checkpoint left off."""
+
+    def __init__(self, config: TrainingConfig, folder: Path, device: torch.device, reporter: Reporter) -> None:
+        self.config, self.folder, self.device, self.reporter = config, folder, device, reporter
+        self.stores = [TrainingStore(data) for data in config.data]
+        torch.manual_seed(config.seed)
+        self.lifter = ARCHITECTURES[config.lifter.arch](**config.lifter.config).to(device)
+        # The order of what follows is part of the recipe: weights are drawn before anything else is.
+        parts = [self._render(store) for store in self.stores]
+        self.batches = Batches(
+            parts,
+            [data.weight for data in config.data],
+            self.lifter.spec,
+            self.lifter.normalise,
+            config.batch_size,
+            config.seed,
+            device,
+        )
+        if isinstance(self.lifter, SimpleBaseline):
+            self.lifter.standardise(self.batches.inputs, self.batches.poses)
+        self.average = ModelEmaV3(self.lifter, decay=config.ema_decay, use_warmup=True)
+        self.optimizer = create_optimizer_v2(
+            self.lifter, opt="adamw", lr=config.learning_rate, weight_decay=config.weight_decay
+        )
+        # A function of the step alone: nothing of it need be in a checkpoint.
+        self.schedule = CosineLRScheduler(
+            self.optimizer,
+            t_initial=config.steps - config.warmup_steps,
+            lr_min=config.final_learning_rate,
+            warmup_t=config.warmup_steps,
+            warmup_lr_init=config.final_learning_rate,
+            warmup_prefix=True,
+            t_in_epochs=False,
+        )
+        self.validation = read_validation(self.stores, config.validation_sources, self.lifter.spec, device)
+        self.state = RunState()
+        self.checkpoint = folder / CHECKPOINT
+        if self.checkpoint.exists():
+            self.state = load_checkpoint(self.checkpoint, config.hash, self.lifter, self.average.module, self.optimizer)
+            reporter.say(f"resumed at step {self.state.step} of {config.steps}")
+
+    def _render(self, store: TrainingStore) -> Renditions:
+        self.reporter.begin(f"render {store.name}", 0, store.config.camera_frames)
+        return load_or_render(store, self.config, self.folder, self.reporter.advance)
+
+    def run(self) -> RunState:
+        """Train to the last step; raises `KeyboardInterrupt` after a checkpoint when told to stop."""
+        config, state = self.config, self.state
+        self.reporter.begin("train", state.step, config.steps)
+        with _stop_requested() as stop:
+            while state.step < config.steps:
+                began = time.monotonic()
+                loss = self._step(state.step)
+                state.step += 1
+                state.loss_sum += loss
+                state.loss_count += 1
+                last = state.step == config.steps
+                if last or state.step % config.validate_every == 0:
+                    self._validate()
+                state.seconds += time.monotonic() - began
+                if last or stop.is_set() or state.step % config.checkpoint_every == 0:
+                    self._save()
+                self.reporter.advance(state.step, config.steps, f"loss {loss:.1f} mm")
+                if stop.is_set() and not last:
+                    self.reporter.say(f"stopped after step {state.step}; the same command goes on from here")
+                    raise KeyboardInterrupt
+        return state
+
+    def _step(self, step: int) -> float:
+        """One optimizer step; returns its loss in mm."""
+        config = self.config
+        self.schedule.step_update(step)
+        self.lifter.train()
+        if config.norm_momentum is not None:
+            first, last = config.norm_momentum
+            momentum = first * (last / first) ** (step / max(1, config.steps - 1))
+            for module in self.lifter.modules():
+                if isinstance(module, nn.BatchNorm1d):
+                    module.momentum = momentum
+        windows, poses = self.batches.draw(step)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=config.amp == "bf16"):
+            predicted = self.lifter(windows)
+        loss = mpjpe_metres(predicted.float(), poses)
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise NotFiniteError(
+                f"The loss of step {step} is {value}; lower learning_rate, then start again with --fresh."
+            )
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.lifter.parameters(), config.clip_norm)
+        self.optimizer.step()
+        self.average.update(self.lifter, step=step + 1)
+        return 1000.0 * value
+
+    def _validate(self) -> None:
+        """Score the averaged weights on the validation subjects and keep them if they are the best so far."""
+        state = self.state
+        numbers = validate(self.average.module, self.validation, self.config.flip)
+        score = sum(numbers.values()) / len(numbers)
+        if not math.isfinite(score):
+            raise NotFiniteError(
+                f"The validation error of step {state.step} is {score}; "
+                "lower learning_rate, then start again with --fresh."
+            )
+        if score < state.best_score:
+            state.best_step, state.best_score = state.step, score
+            weights = self.average.module.state_dict()
+            state.best = {name: value.detach().cpu().clone() for name, value in weights.items()}
+        row = {
+            "step": float(state.step),
+            "learning_rate": self.optimizer.param_groups[0]["lr"],
+            "train": state.loss_sum / state.loss_count,
+            "validation": score,
+            **numbers,
+        }
+        state.history.append(row)
+        state.loss_sum, state.loss_count = 0.0, 0
+        shown = "  ".join(f"{name} {value:.1f}" for name, value in row.items() if name not in ("step", "learning_rate"))
+        self.reporter.say(f"step {state.step}: {shown} mm; {state.seconds:.0f} s")
+
+    def _save(self) -> None:
+        state = self.state
+        save_checkpoint(self.checkpoint, self.config.hash, state, self.lifter, self.average.module, self.optimizer)
+        write_history(self.folder, self.config.tag, state.history)

@@ -1,0 +1,50 @@
+"""The history of a run as a table and a picture, both a pure function of the checkpoint's rows."""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from zoo.training.files import replace_whole, write_text
+
+METRICS = "metrics.csv"
+CURVE = "loss.png"
+
+LEADING = ("step", "learning_rate", "train", "validation")
+
+
+def write_history(folder: Path, tag: str, history: Sequence[dict[str, float]]) -> None:
+    """Write `metrics.csv` (learning rate plain, all else mm) and `loss.png`; nothing before the first validation."""
+    if not history:
+        return
+    text = io.StringIO()
+    table = csv.DictWriter(text, fieldnames=_columns(history), lineterminator="\n")
+    table.writeheader()
+    table.writerows({name: f"{value:.6g}" for name, value in row.items()} for row in history)
+    write_text(folder / METRICS, text.getvalue())
+    _draw(folder / CURVE, tag, history)
+
+
+def _columns(history: Sequence[dict[str, float]]) -> list[str]:
+    # A resumed run has read its rows from JSON with sorted keys; the order of a row must not show.
+    return [*LEADING, *sorted(history[0].keys() - set(LEADING))]
+
+
+def _draw(path: Path, tag: str, history: Sequence[dict[str, float]]) -> None:
+    # The object interface, which leaves the caller's pyplot state and backend alone.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    steps = [row["step"] for row in history]
+    names = _columns(history)[2:]
+    for name in names:
+        wide = 2.5 if name in LEADING else 1.0
+        axes.plot(steps, [row[name] for row in history], linewidth=wide, label=name)
+    axes.set(xlabel="step", ylabel="MPJPE [mm]", title=tag)
+    axes.set_ylim(bottom=0, top=min(300.0, 1.1 * max(row[name] for row in history for name in names)))
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    replace_whole(path, lambda part: figure.savefig(part, format="png", dpi=110))

@@ -1,0 +1,133 @@
+"""Training data as flat arrays: every clip seen by random cameras through random 2D sources, made once."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import load_file, save_file
+
+from posebench.cameras import world_to_camera
+from posebench.datasets.sequence import Sequence, SequenceInfo, round_thousandth
+from posebench.errors import DataDamagedError
+from posebench.hashing import hash_value
+from posebench.inputs.missing import interpolate_missing
+from posebench.inputs.sources import find_source
+from posebench.seeding import frozen_generator
+from posebench.skeletons import HUMAN36M_17
+from zoo.training.config import TrainingConfig
+from zoo.training.files import replace_whole
+from zoo.training.stores import TrainingStore
+from zoo.training.virtual_cameras import place_camera, transform_body
+
+#: Raise it when the same configuration would render other numbers.
+VERSION = "1"
+
+
+@dataclass(frozen=True)
+class Renditions:
+    """Renditions of one data set behind each other.
+
+    `pixels`
+        float32 (frames, 17, 2), no joint missing.
+    `poses`
+        float32 (frames, 17, 3), camera mm relative to joint 0.
+    `start`, `end`
+        int64 (renditions,): the frames of each.
+    `image_size`
+        float32 (renditions, 2).
+    """
+
+    pixels: npt.NDArray[np.float32]
+    poses: npt.NDArray[np.float32]
+    start: npt.NDArray[np.int64]
+    end: npt.NDArray[np.int64]
+    image_size: npt.NDArray[np.float32]
+
+
+def render(store: TrainingStore, config: TrainingConfig, report: Callable[[int, int], None]) -> Renditions:
+    """Draw renditions until the configured number of camera frames is reached, clip after clip, round after round.
+
+    Every rendition has its own random stream, named by data set, clip and
+    round. `report` is told (frames done, frames wanted).
+    """
+    wanted = store.config.camera_frames
+    pixels, poses, sizes = [], [], []
+    done = 0
+    for sequence, source in _sequences(store, config):
+        keypoints, _ = interpolate_missing(find_source(source).read(sequence), sequence.info.id)
+        pixels.append(keypoints.pixels)
+        poses.append(sequence.poses - sequence.poses[:, :1])
+        sizes.append(keypoints.image_size)
+        done += len(sequence.poses)
+        report(min(done, wanted), wanted)
+        if done >= wanted:
+            break
+    ends = np.cumsum([len(part) for part in poses], dtype=np.int64)
+    return Renditions(
+        pixels=np.concatenate(pixels),
+        poses=np.concatenate(poses),
+        start=np.concatenate([[0], ends[:-1]]).astype(np.int64),
+        end=ends,
+        image_size=np.asarray(sizes, dtype=np.float32),
+    )
+
+
+def _sequences(store: TrainingStore, config: TrainingConfig) -> Iterator[tuple[Sequence, str]]:
+    clips = list(store.training_clips())
+    names = sorted(config.sources)
+    shares = np.array([config.sources[name] for name in names])
+    turn = 0
+    while True:
+        given = 0
+        for clip_id, world in clips:
+            rng = frozen_generator("zoo-rendition", VERSION, config.seed, store.name, clip_id, turn)
+            source = names[int(rng.choice(len(names), p=shares / shares.sum()))]
+            body = transform_body(world, config.camera, rng)
+            placed = place_camera(body, int(rng.randint(len(body))), config.camera, rng, f"random{turn}")
+            if placed is None:
+                continue
+            given += 1
+            camera, start, end = placed
+            subject, action, clip = clip_id.split("/")
+            info = SequenceInfo(store.name, subject, action, clip, camera.name, "train", end - start, store.fps)
+            view = round_thousandth(world_to_camera(body[start:end], camera))
+            yield Sequence(info, HUMAN36M_17, camera, view), source
+        if not given:
+            raise DataDamagedError(
+                f"No random camera has any person of {store.name!r} in view; widen `camera` in the configuration."
+            )
+        turn += 1
+
+
+def load_or_render(
+    store: TrainingStore, config: TrainingConfig, folder: Path, report: Callable[[int, int], None]
+) -> Renditions:
+    """The renditions of a data set from the run folder's cache, made there first if it holds no equal ones."""
+    path = folder / f"renditions-{store.name}.safetensors"
+    key = hash_value(
+        {
+            "version": VERSION,
+            "data": store.config.model_dump(mode="json", exclude={"weight", "licence", "store"}),
+            "fingerprint": store.fingerprint,
+            "seed": config.seed,
+            "sources": {name: [share, find_source(name).version] for name, share in config.sources.items()},
+            "camera": config.camera.model_dump(mode="json"),
+        }
+    )
+    if path.exists() and _read_key(path) == key:
+        return Renditions(**load_file(path))
+    renditions = render(store, config, report)
+    replace_whole(path, lambda part: save_file(dict(vars(renditions)), part, metadata={"key": key}))
+    return renditions
+
+
+def _read_key(path: Path) -> str | None:
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return (file.metadata() or {}).get("key")
+    except SafetensorError:
+        # The cache is only ever renamed into place whole; a damaged one is made again.
+        return None

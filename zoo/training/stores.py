@@ -1,0 +1,68 @@
+"""The only door from the recipe to the data: split `train` to learn from, split `validation` to select with."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from posebench.datasets.library import load_dataset
+from posebench.datasets.sequence import Sequence
+from posebench.datasets.store import Dataset
+from posebench.errors import DataDamagedError
+from zoo.training.config import DataConfig
+
+
+class TrainingStore:
+    """A data set with its test split out of reach: no method names a split."""
+
+    def __init__(self, config: DataConfig) -> None:
+        self._dataset = load_dataset(config.name) if config.store is None else Dataset(config.store)
+        self.config = config
+
+    @property
+    def name(self) -> str:
+        """Name of the data set, as the configuration has it."""
+        return self.config.name
+
+    @property
+    def version(self) -> str:
+        """Version of the adapter that prepared the store."""
+        return self._dataset.version
+
+    @property
+    def fingerprint(self) -> str:
+        """Fingerprint of the store."""
+        return self._dataset.fingerprint
+
+    @property
+    def fps(self) -> float:
+        """Frame rate."""
+        return self._dataset.fps
+
+    def subjects(self, *, training: bool) -> list[str]:
+        """Sorted subjects that are trained on, or that select."""
+        return sorted({info.subject for info in self._dataset.sequences("train" if training else "validation")})
+
+    def training_frames(self) -> int:
+        """World frames of the training split; cameras of the data set do not count."""
+        clips = {f"{info.subject}/{info.action}/{info.clip}": info.frames for info in self._dataset.sequences("train")}
+        return sum(clips.values())
+
+    def training_clips(self) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
+        """`(id, world mm (frames, joints, 3))` of every training clip, sorted by id.
+
+        Raises `DataDamagedError` for a clip with missing joints: it cannot be rendered.
+        """
+        ids = dict.fromkeys(f"{info.subject}/{info.action}/{info.clip}" for info in self._dataset.sequences("train"))
+        for clip_id in ids:
+            world = self._dataset.world(clip_id)
+            if not np.isfinite(world).all():
+                raise DataDamagedError(
+                    f"Clip {clip_id} of {self.name!r} has missing joints; leave the data set out of the mixture."
+                )
+            yield clip_id, world
+
+    def validation_sequences(self) -> Iterator[Sequence]:
+        """Every validation sequence, seen by the data set's own cameras, sorted by id."""
+        for info in self._dataset.sequences("validation"):
+            yield self._dataset.read(info)

@@ -1,0 +1,72 @@
+"""Validation subjects as prediction sees them: whole sequences, the data set's own cameras, every 2D source."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from posebench.inputs.missing import interpolate_missing
+from posebench.inputs.sources import find_source
+from posebench.prediction.flip import averaged, doubled
+from posebench.prediction.lifter import LifterInputs
+from posebench.prediction.spec import LifterSpec
+from posebench.prediction.windows import plan_windows
+from posebench.skeletons import HUMAN36M_17
+from zoo.training.stores import TrainingStore
+
+
+@dataclass(frozen=True)
+class ValidationSequence:
+    """One validation sequence, ready to be lifted; `label` is `dataset/source`."""
+
+    label: str
+    inputs: LifterInputs
+    poses: Tensor
+    """(frames, 17, 3) root-relative mm."""
+
+
+def read_validation(
+    stores: Sequence[TrainingStore], sources: Sequence[str], spec: LifterSpec, device: torch.device
+) -> list[ValidationSequence]:
+    """Every validation sequence of every store through every 2D source."""
+    found = []
+    for store in stores:
+        for sequence in store.validation_sequences():
+            plan = plan_windows(spec, sequence.info.frames)
+            shown = plan.inputs(np.arange(len(plan.starts)))
+            relative = torch.from_numpy(sequence.poses - sequence.poses[:, :1]).to(device)
+            for name in sources:
+                keypoints, _ = interpolate_missing(find_source(name).read(sequence), sequence.info.id)
+                pixels = torch.from_numpy(keypoints.pixels[shown]).to(device)
+                inputs = LifterInputs(
+                    keypoints=pixels,
+                    confidence=torch.from_numpy(keypoints.confidence[shown]).to(device),
+                    image_size=torch.tensor(keypoints.image_size, dtype=torch.float32, device=device),
+                    fps=sequence.info.fps,
+                )
+                found.append(ValidationSequence(f"{store.name}/{name}", inputs, relative))
+    return found
+
+
+@torch.no_grad()
+def validate(lifter: nn.Module, sequences: Sequence[ValidationSequence], flip: bool) -> dict[str, float]:
+    """Root-relative MPJPE in mm, averaged over frames, of each `dataset/source`, sorted by name.
+
+    The predicted root counts as it is, in mm beside the true root.
+    """
+    lifter.eval()
+    total: dict[str, float] = {}
+    count: dict[str, int] = {}
+    for sequence in sequences:
+        inputs = doubled(sequence.inputs, HUMAN36M_17.mirrored) if flip else sequence.inputs
+        poses = lifter.lift(inputs)  # type: ignore[operator]
+        if flip:
+            poses = averaged(poses, HUMAN36M_17.mirrored)
+        # Frame lifters return a batch of frames, convolutions one row of frames: the same numbers in the same order.
+        poses = poses.reshape(sequence.poses.shape)
+        errors = torch.linalg.vector_norm(poses - sequence.poses, dim=-1)
+        total[sequence.label] = total.get(sequence.label, 0.0) + float(errors.double().sum())
+        count[sequence.label] = count.get(sequence.label, 0) + errors.numel()
+    return {label: total[label] / count[label] for label in sorted(total)}
