@@ -8,7 +8,6 @@ fingerprint on any machine.
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +22,7 @@ from posebench.cameras import Camera, world_to_camera
 from posebench.datasets.adapter import Adapter, Clip
 from posebench.datasets.sequence import Sequence, SequenceInfo, round_thousandth
 from posebench.errors import DataDamagedError, UsageError
+from posebench.files import replace_whole
 from posebench.hashing import canonical_json
 from posebench.skeletons import SKELETONS, Skeleton
 
@@ -170,14 +170,6 @@ def write_store(adapter: Adapter, clips: Iterable[Clip], path: Path) -> Dataset:
     }
     world = np.concatenate(arrays)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        save_file(
-            {"world": world},
-            temporary,
-            metadata={"index": canonical_json(index), "fingerprint": _fingerprint(index, world)},
-        )
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    metadata = {"index": canonical_json(index), "fingerprint": _fingerprint(index, world)}
+    replace_whole(path, lambda part: save_file({"world": world}, part, metadata=metadata), durable=True)
     return Dataset(path)

@@ -1,10 +1,10 @@
 """Writing the tables, and checking that what is committed is what the records give."""
 
 import json
-import os
 from pathlib import Path
 
 from posebench.errors import CheckFailedError, DataMissingError
+from posebench.files import write_text
 from posebench.leaderboard.collect import collect
 from posebench.leaderboard.tables import to_csv, to_index, to_json, to_markdown
 
@@ -31,10 +31,7 @@ def build(folder: Path) -> list[str]:
     for name, content in files.items():
         path = folder / name
         if not path.exists() or path.read_text(encoding="utf-8") != content:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_name(f".{path.name}.part")
-            temporary.write_text(content, encoding="utf-8")
-            os.replace(temporary, path)
+            write_text(path, content)
             changed.append(name)
     for name in _committed(folder) - files.keys():
         (folder / name).unlink()

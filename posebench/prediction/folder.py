@@ -11,7 +11,6 @@ Every file is renamed into place when whole: it is the unit of resume and of a s
 """
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from posebench.errors import DataDamagedError, DataMissingError, UsageError
+from posebench.files import replace_whole, write_text
 from posebench.hashing import canonical_json, hash_array, hash_value
 from posebench.inputs.spec import InputsSpec
 
@@ -109,7 +109,7 @@ class PredictionFolder:
                     )
         else:
             (path / "sequences").mkdir(parents=True, exist_ok=True)
-            _write_whole(file, json.dumps(manifest.to_json(), indent=1, sort_keys=True).encode())
+            write_text(file, json.dumps(manifest.to_json(), indent=1, sort_keys=True) + "\n")
         return cls(path, manifest)
 
     @classmethod
@@ -142,17 +142,9 @@ class PredictionFolder:
             arrays["root"] = prediction.root
         if prediction.weight is not None:
             arrays["weight"] = prediction.weight
-        target = self.file(sequence_id)
-        temporary = target.with_suffix(f".{os.getpid()}.part")
-        try:
-            save_file(
-                {name: np.ascontiguousarray(array) for name, array in arrays.items()},
-                temporary,
-                metadata={"sequence": sequence_id, "interpolated": str(prediction.interpolated)},
-            )
-            os.replace(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        metadata = {"sequence": sequence_id, "interpolated": str(prediction.interpolated)}
+        whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        replace_whole(self.file(sequence_id), lambda part: save_file(whole, part, metadata=metadata))
 
     def read(self, sequence_id: str) -> SequencePrediction:
         """Read one sequence; raises `DataMissingError` or `DataDamagedError` naming it."""
@@ -186,12 +178,3 @@ def _hash_arrays(prediction: SequencePrediction) -> str:
     return hash_value(
         {name: hash_array(array) for name, array in asdict(prediction).items() if isinstance(array, np.ndarray)}
     )
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    temporary = path.with_suffix(f".{os.getpid()}.part")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

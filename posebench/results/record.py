@@ -5,7 +5,6 @@ rises when a field changes its meaning.
 """
 
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from posebench.errors import DataDamagedError, DataMissingError
+from posebench.files import write_text
 from posebench.registry.manifest import TrainingSet
 
 SCHEMA_VERSION = 1
@@ -180,13 +180,7 @@ def record_json(record: Record) -> str:
 
 def write_record(record: Record, path: Path) -> Path:
     """Write a record to a file, atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_text(record_json(record), encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_text(path, record_json(record))
     return path
 
 

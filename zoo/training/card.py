@@ -10,6 +10,7 @@ import yaml
 from tabulate import tabulate
 
 from posebench.hashing import hash_file
+from posebench.results.environment import cpu_model
 from zoo.training.checkpoint import RunState
 from zoo.training.config import TrainingConfig
 from zoo.training.plots import LEADING
@@ -87,12 +88,7 @@ def describe_hardware(device: torch.device) -> str:
     """The GPU's name, or the CPU's with the number of threads in use; no host name."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        lines = cpuinfo.read_text(encoding="utf-8").splitlines()
-        model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), model)
-    return f"{model}, {torch.get_num_threads()} threads"
+    return f"{cpu_model()}, {torch.get_num_threads()} threads"
 
 
 def model_card(facts: RunFacts) -> str:

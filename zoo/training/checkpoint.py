@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from posebench.errors import DataDamagedError, UsageError
+from posebench.files import replace_whole
 from posebench.hashing import canonical_json
-from zoo.training.files import replace_whole
 
 FORMAT = "1"
 
@@ -67,7 +67,7 @@ def save_checkpoint(
     }
     # Copies, since averaged and trained weights may share memory where nothing was averaged.
     whole = {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
-    replace_whole(path, lambda part: save_file(whole, part, metadata={"run": canonical_json(plain)}))
+    replace_whole(path, lambda part: save_file(whole, part, metadata={"run": canonical_json(plain)}), durable=True)
 
 
 def load_checkpoint(

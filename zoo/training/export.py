@@ -8,11 +8,11 @@ import yaml
 from safetensors.torch import save_file
 
 from posebench.errors import DataMissingError, UsageError
+from posebench.files import replace_whole, write_text
 from posebench.hashing import canonical_json, hash_file
 from zoo.training.card import RunFacts, model_card
 from zoo.training.checkpoint import RunState
 from zoo.training.config import TrainingConfig
-from zoo.training.files import replace_whole, write_text
 from zoo.training.stores import TrainingStore
 
 ZOO = Path(__file__).parents[1]

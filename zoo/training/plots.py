@@ -5,7 +5,7 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from zoo.training.files import replace_whole, write_text
+from posebench.files import replace_whole, write_text
 
 METRICS = "metrics.csv"
 CURVE = "loss.png"

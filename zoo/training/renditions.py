@@ -12,13 +12,13 @@ from safetensors.numpy import load_file, save_file
 from posebench.cameras import world_to_camera
 from posebench.datasets.sequence import Sequence, SequenceInfo, round_thousandth
 from posebench.errors import DataDamagedError
+from posebench.files import replace_whole
 from posebench.hashing import hash_value
 from posebench.inputs.missing import interpolate_missing
 from posebench.inputs.sources import find_source
 from posebench.seeding import frozen_generator
 from posebench.skeletons import HUMAN36M_17
 from zoo.training.config import TrainingConfig
-from zoo.training.files import replace_whole
 from zoo.training.stores import TrainingStore
 from zoo.training.virtual_cameras import place_camera, transform_body
 

@@ -1,0 +1,28 @@
+"""Files that are there whole or not at all."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+
+def replace_whole(path: Path, write: Callable[[Path], object], durable: bool = False) -> None:
+    """Let `write` fill a file beside `path`, then rename it into place.
+
+    A process killed at any moment leaves the old file, or none. `durable`
+    brings the bytes to the disk first, for what must survive a power cut too.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        write(part)
+        if durable:
+            with part.open("rb") as file:
+                os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a text file whole, in UTF-8 with plain line ends; its folder is made if need be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_whole(path, lambda part: part.write_text(text, encoding="utf-8", newline="\n"))
