@@ -32,7 +32,11 @@ def table(title: str | None, *columns: str, numeric: tuple[str, ...] = ()) -> Ta
         title=title, title_justify="left", title_style="bold", header_style="bold", box=SIMPLE_HEAD, pad_edge=False
     )
     for column in columns:
-        made.add_column(column, justify="right" if column in numeric else "left", overflow="fold")
+        number = column in numeric
+        # Numbers and the names of rows stay whole in a narrow terminal; prose gives way.
+        made.add_column(
+            column, justify="right" if number else "left", overflow="fold", no_wrap=number or column == "action"
+        )
     return made
 
 

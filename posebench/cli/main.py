@@ -21,6 +21,7 @@ app = typer.Typer(
 
 app.command("run")(run.run)
 app.command("score")(run.score)
+app.command("show")(run.show)
 app.command("reproduce")(boards.reproduce)
 app.command("mock")(models.mock)
 app.command("list")(models.list_all)

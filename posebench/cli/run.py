@@ -1,4 +1,4 @@
-"""`posebench run` and `posebench score`."""
+"""`posebench run`, `posebench score` and `posebench show`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -109,6 +109,22 @@ def score(
         print_results(f"{opened.manifest.lifter} on {chosen.id}", chosen.scoring.metrics, results, by_action)
 
 
+def show(
+    predictions: Annotated[Path, typer.Argument(help="A prediction folder of `posebench run --predictions`.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write: .png, .svg or .pdf.")],
+    sequence: Annotated[str | None, typer.Option(help="Sequence id; default: the first one.")] = None,
+) -> None:
+    """Draw predicted poses over the true ones: what the lifter saw, from the camera, from the side."""
+    from posebench.datasets.library import ensure_writable, load_dataset
+    from posebench.prediction.folder import PredictionFolder
+    from posebench.results.picture import draw_predictions
+
+    opened = PredictionFolder.open(predictions)
+    ensure_writable(output.parent)
+    drawn = draw_predictions(opened, load_dataset(opened.manifest.inputs.dataset), sequence, output)
+    note(f"Drew {drawn} to {output}")
+
+
 def _batch_size(text: str) -> int | None:
     if text == "auto":
         return None
@@ -153,7 +169,7 @@ def print_results(
     from posebench.metrics.table import METRICS
 
     shown = [metric for metric in metrics if METRICS[metric].per_second == 0]
-    heads = [f"{METRICS[metric].title} ({METRICS[metric].unit})" for metric in shown]
+    heads = [f"{METRICS[metric].title}\n{METRICS[metric].unit}" for metric in shown]
     console = out()
     for column, aggregates in results.items():
         for aggregate, numbers in aggregates.items():

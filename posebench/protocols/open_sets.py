@@ -20,6 +20,7 @@ OPEN_SCORING = Scoring(
     joints=HUMAN36M_17.joints,
     pck_joints=PCK_14,
     root="as-predicted",
+    repeats="first",
     averaging="actions",
     metrics=("mpjpe", "p_mpjpe", "n_mpjpe", "mpjve", "accel", "mpjve_s", "accel_s", "pck150", "auc"),
     aggregates=("p-agg", "p-best"),

@@ -11,6 +11,7 @@ from posebench.registry.entries import unknown_name
 
 RootRule = Literal["as-predicted", "zeroed", "subtracted"]
 Averaging = Literal["actions", "frames"]
+Repeats = Literal["first", "all"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,10 @@ class Scoring:
     `root`
         What happens to the predicted root before scoring (protocols.md, H1);
         the true root is always the origin.
+    `repeats`
+        What counts of a frame that a lifter with the tail rule `overlap-chunk`
+        predicted twice: the `first` prediction, or `all`, which is MixSTE's own
+        evaluation (protocols.md, H4).
     `averaging`
         `actions`: frame-weighted within an action, then the plain mean over
         actions (VideoPose3D). `frames`: all frames alike.
@@ -41,6 +46,7 @@ class Scoring:
     joints: tuple[str, ...]
     pck_joints: tuple[str, ...]
     root: RootRule
+    repeats: Repeats
     averaging: Averaging
     metrics: tuple[str, ...]
     aggregates: tuple[str, ...]

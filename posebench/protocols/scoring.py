@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -28,24 +30,21 @@ SequenceStatistics = dict[str, dict[str, Statistic]]
 
 
 def score_sequence(
-    scoring: Scoring, sequence: Sequence, prediction: SequencePrediction, wanted: WantedFrames, space: str
+    scoring: Scoring, sequence: Sequence, prediction: SequencePrediction, wanted: WantedFrames, space: str, tail: str
 ) -> SequenceStatistics:
     """Score a sequence under a rule, in float64.
 
-    The truth is `sequence.poses` minus its root. Raises `DataDamagedError` when
+    The truth is `sequence.poses` minus its root; `space` and `tail` are those
+    of the lifter that predicted. Raises `DataDamagedError` when
     the predicted frames are not exactly the wanted ones, `NotFiniteError`
     naming the sequence, and `UsageError` for a space without a rule here.
     """
     where = sequence.info.id
-    if not torch.equal(torch.from_numpy(prediction.frame), torch.from_numpy(wanted.frames)):
-        raise DataDamagedError(
-            f"The predictions of {where} hold {len(prediction.frame)} rows where the protocol wants every one of its "
-            f"{len(wanted.frames)} frames once, in order; predict it again."
-        )
-    truth = torch.from_numpy(sequence.poses[prediction.frame]).double()
+    rows = _scored_rows(scoring, prediction, wanted, tail, where)
+    truth = torch.from_numpy(sequence.poses[prediction.frame[rows]]).double()
     truth = truth - truth[:, :1]
-    poses = _root_relative(torch.from_numpy(prediction.poses).double(), space, scoring, where)
-    weight = None if prediction.weight is None else torch.from_numpy(prediction.weight).double()
+    poses = _root_relative(torch.from_numpy(prediction.poses[:, rows]).double(), space, scoring, where)
+    weight = None if prediction.weight is None else torch.from_numpy(prediction.weight[:, rows]).double()
     for name, values in (("predictions", poses), ("true poses", truth)):
         if not torch.isfinite(values).all():
             raise NotFiniteError(f"The {name} of sequence {where} hold NaN or infinity; nothing was scored.")
@@ -64,6 +63,20 @@ def score_sequence(
             metric: _statistic(METRICS[metric], scoring, sequence, chosen, truth) for metric in scoring.metrics
         }
     return statistics
+
+
+def _scored_rows(
+    scoring: Scoring, prediction: SequencePrediction, wanted: WantedFrames, tail: str, where: str
+) -> npt.NDArray[np.int64]:
+    """The rows that count, once it is sure that every wanted frame was predicted and no other."""
+    frames, first = np.unique(prediction.frame, return_index=True)
+    repeated = len(frames) < len(prediction.frame)
+    if not np.array_equal(frames, wanted.frames) or (repeated and tail != "overlap-chunk"):
+        raise DataDamagedError(
+            f"The predictions of {where} hold {len(prediction.frame)} rows for {len(frames)} frames, the protocol wants each of "
+            f"{len(wanted.frames)} frames{' at least' if tail == 'overlap-chunk' else ''} once; predict it again."
+        )
+    return np.arange(len(prediction.frame)) if scoring.repeats == "all" else first
 
 
 def _root_relative(poses: Tensor, space: str, scoring: Scoring, where: str) -> Tensor:

@@ -54,7 +54,7 @@ def score_predictions(
     for done, item in enumerate(wanted, start=1):
         prediction = folder.read(item.info.id)
         hypotheses = prediction.poses.shape[0]
-        statistics = score_sequence(protocol.scoring, dataset.read(item.info), prediction, item, made.space)
+        statistics = score_sequence(protocol.scoring, dataset.read(item.info), prediction, item, made.space, made.tail)
         rows.append(
             SequencePart(
                 id=item.info.id,
@@ -62,7 +62,7 @@ def score_predictions(
                 action=item.info.action,
                 clip=item.info.clip,
                 camera=item.info.camera,
-                frames=len(prediction.frame),
+                frames=len(item.frames),
                 interpolated=prediction.interpolated,
                 statistics={
                     aggregate: {metric: (value.sum, value.weight) for metric, value in metrics.items()}
