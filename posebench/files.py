@@ -13,7 +13,11 @@ def replace_whole(path: Path, write: Callable[[Path], object], durable: bool = F
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        part.touch()
+        mode = part.stat().st_mode
         write(part)
+        # safetensors leaves its files to their owner alone; a shared folder is read by others.
+        part.chmod(mode)
         if durable:
             with part.open("rb") as file:
                 os.fsync(file.fileno())
