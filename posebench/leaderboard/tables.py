@@ -11,9 +11,9 @@ from posebench.leaderboard.collect import Board, Row
 from posebench.metrics.table import METRICS
 
 COLUMN_NOTES = {
-    "honest": "Honest: the lifter saw 2D keypoints (and what `granted` names) and nothing of the truth.",
-    "assisted": "Assisted: leans on a true root, camera or label. Not comparable with the honest rows.",
-    "oracle": "Oracle: hypotheses chosen with the true poses. A bound, not a result.",
+    "honest": "The lifter saw 2D keypoints (and what `granted` names) and nothing of the truth.",
+    "assisted": "Leans on a true root, camera or label. Not comparable with the honest rows.",
+    "oracle": "Hypotheses chosen with the true poses. A bound, not a result.",
 }
 
 
