@@ -1,16 +1,13 @@
 """Preparing, verifying and running HDM05 through the command line, on files in exactly its owner's layout."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
+from asf_files import write_hdm05
 
 from posebench.cli.main import run_command
 from posebench.datasets.library import data_root
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "datasets"))
-from asf_files import write_hdm05
 
 CLIPS = {
     "bd_squat1Reps_001": 40,

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import STANDING, tiny_cameras
+from tiny import STANDING, tiny_cameras
 
 from posebench.datasets.sequence import Sequence, SequenceInfo
 from posebench.errors import DataDamagedError, NotFiniteError, UsageError
