@@ -55,12 +55,12 @@ def test_weights_that_do_not_fit_name_the_first_key(
     from safetensors.torch import save_file
 
     state = posebench.create_lifter("videopose3d").state_dict()
-    state["shrink.weight"] = state["shrink.weight"][:3].clone()
+    state["network.shrink.weight"] = state["network.shrink.weight"][:3].clone()
     save_file(state, tmp_path / "w.safetensors")
     sentence = refused(
         capsys, 3, "run", "-m", "videopose3d", "-d", "tiny", "--weights", str(tmp_path / "w.safetensors")
     )
-    assert "shrink.weight" in sentence
+    assert "network.shrink.weight" in sentence
     (tmp_path / "w.safetensors").write_bytes(b"not a safetensors file")
     refused(capsys, 3, "run", "-m", "videopose3d", "-d", "tiny", "--weights", str(tmp_path / "w.safetensors"))
 
