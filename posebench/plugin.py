@@ -62,3 +62,47 @@ def hdm05_standard() -> "ProtocolFamily":
     from posebench.protocols.open_sets import open_standard
 
     return open_standard("hdm05", default_source="simulated")
+
+
+def _register_families(dataset: str, rules: tuple[str, ...]) -> None:
+    """The named rules of a benchmark; their values are only made when one is asked for."""
+    for rule in rules:
+
+        def make(name: str = f"{dataset}/{rule}") -> "ProtocolFamily":
+            from posebench.protocols.literature import find_literature
+
+            return find_literature(name)
+
+        register_protocol(f"{dataset}/{rule}")(make)
+
+
+_register_families(
+    "human36m",
+    (
+        "videopose3d",
+        "zeroed-root",
+        "subtracted-root",
+        "mixste",
+        "mmpose",
+        "motionbert",
+        "joints16",
+        "joints16-without-root",
+        "d3dp",
+        "best-of-m",
+    ),
+)
+_register_families(
+    "mpi3dhp",
+    (
+        "official-annot3",
+        "official-univ",
+        "pooled-annot3",
+        "pooled-univ",
+        "activities-annot3",
+        "activities-univ",
+        "pstmo2929",
+        "joints17-annot3",
+        "auc30-annot3",
+    ),
+)
+_register_families("3dpw", ("challenge24", "spin14"))

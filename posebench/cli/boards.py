@@ -7,7 +7,9 @@ import typer
 
 from posebench.cli.console import out, print_json, progress, table
 
-app = typer.Typer(help="Leaderboards from records: build, check.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Leaderboards from records: build, check; pages of protocols.", no_args_is_help=True, rich_markup_mode=None
+)
 Folder = Annotated[Path, typer.Option("--dir", help="The leaderboard folder, with `records` in it.")]
 
 
@@ -26,6 +28,25 @@ def check(folder: Folder = Path("leaderboards")) -> None:
     from posebench.leaderboard.build import check as check_tables
 
     out().print(f"{check_tables(folder)} files agree with their records.")
+
+
+@app.command()
+def protocols(
+    folder: Annotated[Path, typer.Option("--dir", help="Folder of the pages.")] = Path("docs/protocols"),
+) -> None:
+    """Write the page of every registered protocol, generated from its value."""
+    from posebench.datasets.library import ensure_writable
+    from posebench.files import write_text
+    from posebench.protocols.pages import render_pages
+    from posebench.registry.decorators import PROTOCOLS
+    from posebench.registry.plugins import load_plugins
+
+    load_plugins()
+    ensure_writable(folder)
+    pages = render_pages([entry.make() for entry in PROTOCOLS])
+    for name, content in pages.items():
+        write_text(folder / name, content)
+    out().print(f"wrote {len(pages)} pages")
 
 
 def reproduce(

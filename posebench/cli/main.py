@@ -5,7 +5,7 @@ import sys
 import click
 import typer
 
-from posebench.cli import boards, data, models, run
+from posebench.cli import boards, data, explain, models, run, verify
 from posebench.cli.console import note
 from posebench.errors import PosebenchError
 
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("score")(run.score)
 app.command("show")(run.show)
+app.command("explain")(explain.explain)
 app.command("reproduce")(boards.reproduce)
 app.command("mock")(models.mock)
 app.command("list")(models.list_all)
@@ -30,6 +31,7 @@ app.command("doctor")(models.doctor)
 app.command("schema")(boards.schema)
 app.add_typer(data.app, name="data")
 app.add_typer(boards.app, name="leaderboard")
+app.add_typer(verify.app, name="verify")
 
 
 def main() -> None:

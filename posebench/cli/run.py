@@ -93,7 +93,7 @@ def score(
         scores = score_folder(predictions, chosen.id, report)
     granted = opened.manifest.granted
     results = by_column(scores.headline.overall, granted)
-    by_action = {action: by_column(numbers, granted) for action, numbers in scores.headline.by_action.items()}
+    by_group = {action: by_column(numbers, granted) for action, numbers in scores.headline.by_group.items()}
     if as_json:
         print_json(
             {
@@ -102,11 +102,11 @@ def score(
                 "lifter": opened.manifest.lifter,
                 "predictions_sha256": scores.predictions_sha256,
                 "results": results,
-                "by_action": by_action,
+                "by_group": by_group,
             }
         )
     else:
-        print_results(f"{opened.manifest.lifter} on {chosen.id}", chosen.scoring.metrics, results, by_action)
+        print_results(f"{opened.manifest.lifter} on {chosen.id}", chosen.scoring.metrics, results, by_group)
 
 
 def show(
@@ -140,7 +140,7 @@ def print_record(record: "Record") -> None:
         f"{record.lifter.name} on {record.protocol.id}{kind}",
         tuple(record.protocol.scoring["metrics"]),
         record.results,
-        record.by_action,
+        record.by_group,
     )
     data, timing = record.data, record.timing
     facts = [
@@ -163,7 +163,7 @@ def print_results(
     title: str,
     metrics: tuple[str, ...],
     results: "dict[Column, dict[str, dict[str, float]]]",
-    by_action: "dict[str, dict[Column, dict[str, dict[str, float]]]]",
+    by_group: "dict[str, dict[Column, dict[str, dict[str, float]]]]",
 ) -> None:
     """One table a column (honest, assisted, oracle) and aggregate: actions, then the headline."""
     from posebench.metrics.table import METRICS
@@ -174,7 +174,7 @@ def print_results(
     for column, aggregates in results.items():
         for aggregate, numbers in aggregates.items():
             made = table(f"{title} — {column}, {aggregate}", "action", *heads, numeric=tuple(heads))
-            for action, values in by_action.items():
+            for action, values in by_group.items():
                 own = values.get(column, {}).get(aggregate, {})
                 made.add_row(action, *(f"{own[m]:.2f}" if m in own else "–" for m in shown))
             made.add_section()

@@ -84,7 +84,9 @@ class Dataset:
         return tuple(sorted(infos, key=lambda info: info.id))
 
     def sequences(self, split: str) -> tuple[SequenceInfo, ...]:
-        """The sequences of a split, sorted by id; raises `UsageError` for a split that is not there."""
+        """The sequences of a split, or of `all`, sorted by id; raises `UsageError` for a split that is not there."""
+        if split == "all":
+            return self._sequences
         if split not in self.splits:
             raise UsageError(f"Data set {self.name!r} has no split {split!r}; it has {', '.join(self.splits)}.")
         return tuple(info for info in self._sequences if info.split == split)

@@ -68,8 +68,8 @@ def verify_record(path: Path, record: Record, folder: Path) -> None:
     headline = headline_of(scoring, record.sequences)
     if by_column(headline.overall, record.run.granted) != record.results:
         raise CheckFailedError(f"The results of the record {place} do not follow from its sequences; it was altered.")
-    actions = {action: by_column(numbers, record.run.granted) for action, numbers in headline.by_action.items()}
-    if actions != record.by_action:
+    actions = {action: by_column(numbers, record.run.granted) for action, numbers in headline.by_group.items()}
+    if actions != record.by_group:
         raise CheckFailedError(
             f"The per-action results of the record {place} do not follow from its sequences; it was altered."
         )

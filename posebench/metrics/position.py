@@ -1,9 +1,17 @@
-"""Joint position errors: MPJPE and what is counted from it."""
+"""Joint position errors: MPJPE and its parts. A pose that holds NaN has the error NaN here, never a number."""
 
 import torch
 from torch import Tensor
 
 from posebench.errors import UsageError
+
+
+def same_shape(predicted: Tensor, truth: Tensor) -> None:
+    """Raise `UsageError` for poses of unequal shapes: broadcasting would hide a wrong pairing."""
+    if predicted.shape != truth.shape:
+        raise UsageError(
+            f"Predicted poses {tuple(predicted.shape)} and true poses {tuple(truth.shape)} differ in shape."
+        )
 
 
 def joint_errors(predicted: Tensor, truth: Tensor) -> Tensor:
@@ -12,10 +20,7 @@ def joint_errors(predicted: Tensor, truth: Tensor) -> Tensor:
     Its mean is MPJPE, "Protocol 1" on Human3.6M (VideoPose3D, `common/loss.py: mpjpe`).
     Raises `UsageError` for unequal shapes: broadcasting here would hide a wrong pairing.
     """
-    if predicted.shape != truth.shape:
-        raise UsageError(
-            f"Predicted poses {tuple(predicted.shape)} and true poses {tuple(truth.shape)} differ in shape."
-        )
+    same_shape(predicted, truth)
     errors: Tensor = torch.linalg.vector_norm(predicted - truth, dim=-1)
     return errors
 
@@ -25,21 +30,19 @@ def mpjpe(predicted: Tensor, truth: Tensor) -> Tensor:
     return joint_errors(predicted, truth).mean(dim=-1)
 
 
-def pck(predicted: Tensor, truth: Tensor, threshold: float = 150.0) -> Tensor:
-    """Percentage of correct keypoints: joints whose error is strictly below `threshold` mm; (...) in percent.
+def axis_errors(predicted: Tensor, truth: Tensor) -> Tensor:
+    """Mean absolute error of every pose along each camera axis: (..., joints, 3) mm twice to (..., 3) mm (x, y, z).
 
-    Strict as in the official MATLAB evaluation of MPI-INF-3DHP (`mpii_compute_3d_pck.m`).
+    By definition: mean over joints of |predicted - truth|, a coordinate at a time.
     """
-    return (joint_errors(predicted, truth) < threshold).to(predicted.dtype).mean(dim=-1) * 100
+    same_shape(predicted, truth)
+    return (predicted - truth).abs().mean(dim=-2)
 
 
-def auc(predicted: Tensor, truth: Tensor) -> Tensor:
-    """Mean PCK over the 31 thresholds 0, 5, ..., 150 mm, strict; (...) in percent, at most 30/31 = 96.77.
+def depth_error(predicted: Tensor, truth: Tensor) -> Tensor:
+    """Mean absolute error of depth (camera z) of every pose: (..., joints, 3) mm twice to (...) mm.
 
-    The official rule of MPI-INF-3DHP: threshold 0 is among them and never
-    passed. A joint of error d passes the thresholds above d, of which there
-    are 30 - floor(d / 5) for d < 150.
+    What MotionBERT's "GT 2D" number measures, once the predicted x and y were overwritten (protocols.md, H7).
     """
-    errors = joint_errors(predicted, truth)
-    passed = (30 - torch.floor(errors / 5)).clamp(min=0)
-    return (passed / 31).mean(dim=-1) * 100
+    same_shape(predicted, truth)
+    return (predicted[..., 2] - truth[..., 2]).abs().mean(dim=-1)

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from posebench.metrics.alignment import n_mpjpe, p_mpjpe
-from posebench.metrics.motion import acceleration_error, velocity_error
-from posebench.metrics.position import auc, mpjpe, pck
+from posebench.metrics.alignment import n_mpjpe, p_mpjpe, p_mpjpe_with_reflections
+from posebench.metrics.motion import acceleration_error, jitter, velocity_error
+from posebench.metrics.position import depth_error, mpjpe
+from posebench.metrics.threedpw import challenge_auc, challenge_pck
+from posebench.metrics.thresholds import auc, auc_continuous, auc_without_zero, pck, pck_inclusive
 
 
 @dataclass(frozen=True)
@@ -29,17 +31,30 @@ class Metric:
     lower_is_better: bool = True
 
 
+def _jitter(predicted: Tensor, truth: Tensor) -> Tensor:
+    return jitter(predicted)
+
+
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
         Metric("mpjpe", "MPJPE", "mm", mpjpe),
         Metric("p_mpjpe", "P-MPJPE", "mm", p_mpjpe),
+        Metric("p_mpjpe_reflected", "P-MPJPE (reflections)", "mm", p_mpjpe_with_reflections),
         Metric("n_mpjpe", "N-MPJPE", "mm", n_mpjpe),
+        Metric("depth", "depth error", "mm", depth_error),
         Metric("mpjve", "MPJVE", "mm/frame", velocity_error),
         Metric("accel", "Accel", "mm/frame²", acceleration_error),
+        Metric("jitter", "jitter", "mm/frame³", _jitter),
         Metric("mpjve_s", "MPJVE/s", "mm/s", velocity_error, per_second=1),
         Metric("accel_s", "Accel/s²", "mm/s²", acceleration_error, per_second=2),
+        Metric("jitter_s", "jitter/s³", "mm/s³", _jitter, per_second=3),
         Metric("pck150", "PCK@150", "%", pck, joints="pck", lower_is_better=False),
+        Metric("pck150_inclusive", "PCK@150 (<=)", "%", pck_inclusive, joints="pck", lower_is_better=False),
         Metric("auc", "AUC", "%", auc, joints="pck", lower_is_better=False),
+        Metric("auc30", "AUC (30 thresholds)", "%", auc_without_zero, joints="pck", lower_is_better=False),
+        Metric("pck50_inclusive", "PCK@50 (<=)", "%", challenge_pck, joints="pck", lower_is_better=False),
+        Metric("auc_3dpw", "AUC (0 to 199 mm)", "%", challenge_auc, joints="pck", lower_is_better=False),
+        Metric("auc_continuous", "AUC (continuous)", "%", auc_continuous, joints="pck", lower_is_better=False),
     )
 }

@@ -8,44 +8,74 @@ from posebench.errors import UsageError
 from posebench.protocols.protocol import Scoring
 from posebench.protocols.scoring import SequenceStatistics, Statistic
 
+#: aggregate -> metric -> number
+Numbers = dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True)
+class ScoredSequence:
+    """What combining needs of a sequence: its id to sort by, its clip, its statistics by action."""
+
+    id: str
+    clip: str
+    statistics: SequenceStatistics
+
 
 @dataclass(frozen=True)
 class Headline:
-    """`overall[aggregate][metric]` and `by_action[action][aggregate][metric]`; a metric without any frame is left out."""
+    """`overall[aggregate][metric]`, and the same by action and by clip where the rule averages over clips.
 
-    overall: dict[str, dict[str, float]]
-    by_action: dict[str, dict[str, dict[str, float]]]
-
-
-def combine(scoring: Scoring, rows: Iterable[tuple[str, str, SequenceStatistics]]) -> Headline:
-    """Combine `(sequence id, action, statistics)` of a whole split or of any part of it.
-
-    Sums are exactly rounded (`math.fsum`) over sequences sorted by id.
+    A metric without any frame is left out.
     """
-    ordered = sorted(rows, key=lambda row: row[0])
+
+    overall: Numbers
+    by_group: dict[str, Numbers]
+
+
+def combine(scoring: Scoring, rows: Iterable[ScoredSequence]) -> Headline:
+    """Combine the sequences of a whole split or of any part of it.
+
+    Sums are exactly rounded (`math.fsum`), so that their order cannot matter.
+    Raises `UsageError` when there are none, or when the rule has no weight for one of its groups.
+    """
+    ordered = sorted(rows, key=lambda row: row.id)
     if not ordered:
         raise UsageError("There are no scored sequences to combine.")
-    actions = sorted({action for _, action, _ in ordered})
-    by_action = {
-        action: _ratios(scoring, [statistics for _, name, statistics in ordered if name == action])
-        for action in actions
-    }
+    groups: dict[str, list[dict[str, dict[str, Statistic]]]] = {}
+    for row in ordered:
+        for action, statistics in row.statistics.items():
+            groups.setdefault(row.clip if scoring.averaging == "clips" else action, []).append(statistics)
+    by_group = {name: _ratios(scoring, groups[name]) for name in sorted(groups)}
     if scoring.averaging == "frames":
-        return Headline(_ratios(scoring, [statistics for _, _, statistics in ordered]), by_action)
-    overall: dict[str, dict[str, float]] = {}
-    for aggregate in scoring.aggregates:
-        for metric in scoring.metrics:
-            means = [v[aggregate][metric] for v in by_action.values() if metric in v.get(aggregate, {})]
-            if means:
-                overall.setdefault(aggregate, {})[metric] = math.fsum(means) / len(means)
-    return Headline(overall, by_action)
+        return Headline(_ratios(scoring, [part for parts in groups.values() for part in parts]), by_group)
+    return Headline(_mean_of_groups(scoring, by_group), by_group)
 
 
-def _ratios(scoring: Scoring, rows: list[SequenceStatistics]) -> dict[str, dict[str, float]]:
-    result: dict[str, dict[str, float]] = {}
+def _mean_of_groups(scoring: Scoring, by_group: dict[str, Numbers]) -> Numbers:
+    weights = dict(scoring.group_weights) if scoring.group_weights else dict.fromkeys(by_group, 1)
+    if missing := by_group.keys() - weights.keys():
+        raise UsageError(
+            f"The rule {scoring.rule!r} has no weight for {sorted(missing)[0]!r}; it has {', '.join(weights)}."
+        )
+    overall: Numbers = {}
     for aggregate in scoring.aggregates:
         for metric in scoring.metrics:
-            found: list[Statistic] = [row[aggregate][metric] for row in rows if aggregate in row]
+            found = [
+                (numbers[aggregate][metric], weights[name])
+                for name, numbers in by_group.items()
+                if metric in numbers.get(aggregate, {})
+            ]
+            if found:
+                total = math.fsum(value * weight for value, weight in found)
+                overall.setdefault(aggregate, {})[metric] = total / math.fsum(weight for _, weight in found)
+    return overall
+
+
+def _ratios(scoring: Scoring, parts: list[dict[str, dict[str, Statistic]]]) -> Numbers:
+    result: Numbers = {}
+    for aggregate in scoring.aggregates:
+        for metric in scoring.metrics:
+            found = [part[aggregate][metric] for part in parts if aggregate in part]
             weight = math.fsum(statistic.weight for statistic in found)
             if weight:
                 result.setdefault(aggregate, {})[metric] = math.fsum(statistic.sum for statistic in found) / weight

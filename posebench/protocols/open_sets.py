@@ -17,13 +17,18 @@ OPEN_SCORING = Scoring(
     rule="standard",
     version=1,
     owner="posebench: averaging and root rule of VideoPose3D, PCK and AUC rule of MPI-INF-3DHP",
+    skeleton=HUMAN36M_17.name,
+    truth="poses",
     joints=HUMAN36M_17.joints,
     pck_joints=PCK_14,
+    left_out=(),
     root="as-predicted",
     repeats="first",
+    aligned="pose",
     averaging="actions",
+    group_weights=(),
     metrics=("mpjpe", "p_mpjpe", "n_mpjpe", "mpjve", "accel", "mpjve_s", "accel_s", "pck150", "auc"),
-    aggregates=("p-agg", "p-best"),
+    aggregates=("p-agg", "j-agg", "p-best", "j-best"),
 )
 
 #: Granted are the lens and the frames after; a lifter that takes the lens has its numbers among the assisted.

@@ -10,8 +10,9 @@ from posebench.inputs.spec import InputsSpec
 from posebench.registry.entries import unknown_name
 
 RootRule = Literal["as-predicted", "zeroed", "subtracted"]
-Averaging = Literal["actions", "frames"]
+Averaging = Literal["actions", "clips", "frames"]
 Repeats = Literal["first", "all"]
+Aligned = Literal["pose", "hypotheses"]
 
 
 @dataclass(frozen=True)
@@ -20,10 +21,16 @@ class Scoring:
 
     `rule`, `version`, `owner`
         Name and version of the rule, and whose rule it is.
+    `skeleton`
+        The joint set that is scored; its root is the origin.
+    `truth`
+        Which ground truth, of a data set that has several; `poses` is the first.
     `joints`
         Names of the joints that errors are averaged over.
     `pck_joints`
         Names of the joints of PCK and AUC.
+    `left_out`
+        Clips `subject/action/clip` that are not scored.
     `root`
         What happens to the predicted root before scoring (protocols.md, H1);
         the true root is always the origin.
@@ -31,9 +38,15 @@ class Scoring:
         What counts of a frame that a lifter with the tail rule `overlap-chunk`
         predicted twice: the `first` prediction, or `all`, which is MixSTE's own
         evaluation (protocols.md, H4).
+    `aligned`
+        What P-MPJPE aligns: the `pose` that was chosen, or all `hypotheses`
+        before one is chosen, which is D3DP's rule for all but the mean.
     `averaging`
-        `actions`: frame-weighted within an action, then the plain mean over
-        actions (VideoPose3D). `frames`: all frames alike.
+        `actions`: frame-weighted within an action, then the mean over actions
+        (VideoPose3D). `clips`: the same over clips, as TS1 to TS6. `frames`: all
+        frames alike.
+    `group_weights`
+        Weights of the actions or clips in that mean, by name; empty for equal ones.
     `metrics`
         Names in `posebench.metrics.table.METRICS`, the headline first.
     `aggregates`
@@ -43,13 +56,22 @@ class Scoring:
     rule: str
     version: int
     owner: str
+    skeleton: str
+    truth: str
     joints: tuple[str, ...]
     pck_joints: tuple[str, ...]
+    left_out: tuple[str, ...]
     root: RootRule
     repeats: Repeats
+    aligned: Aligned
     averaging: Averaging
+    group_weights: tuple[tuple[str, int], ...]
     metrics: tuple[str, ...]
     aggregates: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if self.averaging == "frames" and self.group_weights:
+            raise UsageError(f"The rule {self.rule!r} pools frames and still names weights of groups; leave one away.")
 
     @cached_property
     def hash(self) -> str:
@@ -58,12 +80,14 @@ class Scoring:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, as stored in records."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        values = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        return {**values, "group_weights": [list(pair) for pair in self.group_weights]}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Scoring":
         """The inverse of `to_json`."""
         values: dict[str, Any] = {key: tuple(item) if isinstance(item, list) else item for key, item in value.items()}
+        values["group_weights"] = tuple((name, weight) for name, weight in value["group_weights"])
         return cls(**values)
 
 

@@ -2,17 +2,27 @@
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from posebench.cameras import distort
 from posebench.datasets.sequence import Sequence
 from posebench.errors import DataDamagedError, NotFiniteError, UsageError
 from posebench.inputs.frames import WantedFrames
-from posebench.metrics.hypotheses import AGGREGATES, HonestAggregate
-from posebench.metrics.table import METRICS, Metric
+from posebench.inputs.keypoints import Keypoints
+from posebench.metrics.hypotheses import (
+    AGGREGATES,
+    AssistedAggregate,
+    HonestAggregate,
+    OracleSelection,
+    align_hypotheses,
+)
+from posebench.metrics.position import mpjpe
+from posebench.metrics.table import METRICS
 from posebench.prediction.folder import SequencePrediction
 from posebench.protocols.protocol import Scoring
 
@@ -25,25 +35,47 @@ class Statistic:
     weight: float
 
 
-#: aggregate name -> metric name -> statistic
-SequenceStatistics = dict[str, dict[str, Statistic]]
+#: action -> aggregate name -> metric name -> statistic
+SequenceStatistics = dict[str, dict[str, dict[str, Statistic]]]
+
+
+def needs_keypoints(scoring: Scoring) -> bool:
+    """Whether an aggregate of the rule looks at where hypotheses fall in the image."""
+    return any(isinstance(AGGREGATES[name], AssistedAggregate) for name in scoring.aggregates)
 
 
 def score_sequence(
-    scoring: Scoring, sequence: Sequence, prediction: SequencePrediction, wanted: WantedFrames, space: str, tail: str
+    scoring: Scoring,
+    sequence: Sequence,
+    prediction: SequencePrediction,
+    wanted: WantedFrames,
+    *,
+    space: str,
+    tail: str,
+    keypoints: Keypoints | None = None,
 ) -> SequenceStatistics:
     """Score a sequence under a rule, in float64.
 
-    The truth is `sequence.poses` minus its root; `space` and `tail` are those
-    of the lifter that predicted. Raises `DataDamagedError` when
-    the predicted frames are not exactly the wanted ones, `NotFiniteError`
-    naming the sequence, and `UsageError` for a space without a rule here.
+    The truth is the rule's ground truth minus its root; `space` and `tail` are
+    those of the lifter that predicted. `keypoints` are what it was shown, for
+    rules that `needs_keypoints`. Raises `DataDamagedError` when the predicted
+    frames are not exactly the wanted ones, `NotFiniteError` naming the
+    sequence, and `UsageError` for what the rule cannot score.
     """
     where = sequence.info.id
+    if sequence.skeleton.name != scoring.skeleton:
+        raise UsageError(
+            f"{scoring.rule!r} scores the joint set {scoring.skeleton}, and {where} has {sequence.skeleton.name}."
+        )
     rows = _scored_rows(scoring, prediction, wanted, tail, where)
-    truth = torch.from_numpy(sequence.poses[prediction.frame[rows]]).double()
-    truth = truth - truth[:, :1]
-    poses = _root_relative(torch.from_numpy(prediction.poses[:, rows]).double(), space, scoring, where)
+    frames = prediction.frame[rows]
+    absolute = torch.from_numpy(_true_poses(scoring, sequence)[frames]).double()
+    root = sequence.skeleton.root
+    truth = absolute - absolute[:, root : root + 1]
+    poses = torch.from_numpy(prediction.poses[:, rows]).double()
+    if space == "image25d":
+        poses = _image25d_to_mm(poses, scoring, sequence, frames)
+    poses = _root_relative(poses, space, scoring, root)
     weight = None if prediction.weight is None else torch.from_numpy(prediction.weight[:, rows]).double()
     for name, values in (("predictions", poses), ("true poses", truth)):
         if not torch.isfinite(values).all():
@@ -54,15 +86,43 @@ def score_sequence(
     for name in scoring.aggregates:
         aggregate = AGGREGATES[name]
         if isinstance(aggregate, HonestAggregate):
-            chosen = aggregate.combine(poses, weight)
-        elif poses.shape[0] > 1:
-            chosen = aggregate.select(poses, truth)
+            choose = partial(_honest, aggregate, weight)
+        elif poses.shape[0] == 1:
+            continue  # one hypothesis leaves nothing to choose
+        elif isinstance(aggregate, AssistedAggregate):
+            seen = _seen(keypoints, frames, scoring, where)
+            choose = partial(_assisted, aggregate, _reproject(poses + absolute[:, root : root + 1], sequence), seen)
         else:
-            continue  # one hypothesis leaves an oracle nothing to choose
-        statistics[name] = {
-            metric: _statistic(METRICS[metric], scoring, sequence, chosen, truth) for metric in scoring.metrics
-        }
+            choose = partial(_oracle, aggregate, truth)
+        chosen = choose(poses)
+        aligned = None
+        if scoring.aligned == "hypotheses" and not isinstance(aggregate, HonestAggregate):
+            aligned = choose(align_hypotheses(poses, truth))
+        for action, metrics in _measure(scoring, sequence, frames, chosen, truth, aligned).items():
+            statistics.setdefault(action, {})[name] = metrics
     return statistics
+
+
+def _honest(aggregate: HonestAggregate, weight: Tensor | None, poses: Tensor) -> Tensor:
+    return aggregate.combine(poses, weight)
+
+
+def _assisted(aggregate: AssistedAggregate, reprojected: Tensor, keypoints: Tensor, poses: Tensor) -> Tensor:
+    return aggregate.combine(poses, reprojected, keypoints)
+
+
+def _oracle(aggregate: OracleSelection, truth: Tensor, poses: Tensor) -> Tensor:
+    return aggregate.select(poses, truth)
+
+
+def _true_poses(scoring: Scoring, sequence: Sequence) -> npt.NDArray[np.float32]:
+    if scoring.truth == "poses":
+        return sequence.poses
+    if scoring.truth not in sequence.truths:
+        raise UsageError(
+            f"{scoring.rule!r} scores against {scoring.truth!r}, which {sequence.info.dataset} does not have here."
+        )
+    return sequence.truths[scoring.truth]
 
 
 def _scored_rows(
@@ -79,27 +139,80 @@ def _scored_rows(
     return np.arange(len(prediction.frame)) if scoring.repeats == "all" else first
 
 
-def _root_relative(poses: Tensor, space: str, scoring: Scoring, where: str) -> Tensor:
-    if space == "camera":
-        return poses - poses[..., :1, :]
-    if space != "root_relative":
+def _image25d_to_mm(poses: Tensor, scoring: Scoring, sequence: Sequence, frames: npt.NDArray[np.int64]) -> Tensor:
+    """Pixels and scaled depth to the owner's 2.5D millimetres (MotionBERT, train.py: `pred *= factor`)."""
+    if scoring.truth != "image25d" or sequence.image_scale is None:
         raise UsageError(
-            f"The predictions of {where} are in the space {space!r}, for which {scoring.rule!r} has no rule."
+            f"The predictions of {sequence.info.id} are in the space 'image25d', and {scoring.rule!r} scores millimetres; "
+            "choose a rule with the 2.5D ground truth."
         )
-    if scoring.root == "subtracted":
-        return poses - poses[..., :1, :]
+    return poses * torch.from_numpy(sequence.image_scale[frames]).double()[:, None, None]
+
+
+def _root_relative(poses: Tensor, space: str, scoring: Scoring, root: int) -> Tensor:
+    own = poses[..., root : root + 1, :]
+    # Absolute poses have their own root for an origin, whatever the rule does with that of relative ones.
+    if space != "root_relative" or scoring.root == "subtracted":
+        return poses - own
     if scoring.root == "zeroed":
-        return torch.cat([torch.zeros_like(poses[..., :1, :]), poses[..., 1:, :]], dim=-2)
+        poses = poses.clone()
+        poses[..., root, :] = 0
     return poses
 
 
-def _statistic(metric: Metric, scoring: Scoring, sequence: Sequence, predicted: Tensor, truth: Tensor) -> Statistic:
-    joints = list(sequence.skeleton.indices(scoring.pck_joints if metric.joints == "pck" else scoring.joints))
-    values = metric.values(predicted[:, joints], truth[:, joints])
-    if values.shape[0] == 0:
+def _seen(keypoints: Keypoints | None, frames: npt.NDArray[np.int64], scoring: Scoring, where: str) -> Tensor:
+    if keypoints is None:
+        raise UsageError(f"{scoring.rule!r} needs the 2D keypoints of {where}, and none were given.")
+    return torch.from_numpy(keypoints.pixels[frames]).double()
+
+
+def _reproject(poses: Tensor, sequence: Sequence) -> Tensor:
+    """Absolute poses (..., joints, 3) mm to pixels (..., joints, 2) through the sequence's true camera."""
+    lens = torch.tensor(sequence.camera.lens, dtype=torch.float64)
+    x, y = distort(poses[..., 0] / poses[..., 2], poses[..., 1] / poses[..., 2], lens)
+    return torch.stack([x * lens[0] + lens[2], y * lens[1] + lens[3]], dim=-1)
+
+
+def _measure(
+    scoring: Scoring,
+    sequence: Sequence,
+    frames: npt.NDArray[np.int64],
+    predicted: Tensor,
+    truth: Tensor,
+    aligned: Tensor | None,
+) -> dict[str, dict[str, Statistic]]:
+    """action -> metric -> statistic of one pose a frame; `aligned` are poses chosen among aligned hypotheses."""
+    labels = None if sequence.activity is None else np.asarray(sequence.activity)[frames]
+    statistics: dict[str, dict[str, Statistic]] = {}
+    measured: dict[object, list[float]] = {}
+    for name in scoring.metrics:
+        metric = METRICS[name]
+        # Per-second units share the values of per-frame units; they are measured once.
+        key = (metric.values, metric.joints)
+        if key not in measured:
+            names = scoring.pck_joints if metric.joints == "pck" else scoring.joints
+            joints = list(sequence.skeleton.indices(names))
+            if name == "p_mpjpe" and aligned is not None:
+                measured[key] = mpjpe(aligned[:, joints], truth[:, joints]).tolist()
+            else:
+                measured[key] = metric.values(predicted[:, joints], truth[:, joints]).tolist()
+        values, scale = measured[key], sequence.info.fps**metric.per_second
+        if labels is None:
+            statistics.setdefault(sequence.info.action, {})[name] = _statistic(values, len(frames), scale)
+            continue
+        if len(values) != len(frames):
+            raise UsageError(
+                f"{metric.title} compares frames and has no value by activity, which {scoring.rule!r} asks for."
+            )
+        for label in sorted(set(labels.tolist())):
+            own = np.asarray(values)[labels == label].tolist()
+            statistics.setdefault(label, {})[name] = _statistic(own, len(own), scale)
+    return statistics
+
+
+def _statistic(values: list[float], frames: int, scale: float) -> Statistic:
+    if not values:
         return Statistic(0.0, 0.0)  # a clip too short for a difference says nothing about motion
-    frames = truth.shape[0]
     # fsum: the exactly rounded sum, the same whatever the order or the number of threads.
-    total = math.fsum(values.tolist()) * sequence.info.fps**metric.per_second
     # Differences are fewer than frames; their mean counts with the frames of the sequence (VideoPose3D, run.py).
-    return Statistic(total * (frames / values.shape[0]), float(frames))
+    return Statistic(math.fsum(values) * scale * (frames / len(values)), float(frames))

@@ -124,7 +124,7 @@ class EnvironmentPart(_Part):
 
 
 class SequencePart(_Part):
-    """The additive statistics of one sequence: `statistics[aggregate][metric] = (sum, weight)`."""
+    """The additive statistics of one sequence: `statistics[action][aggregate][metric] = (sum, weight)`."""
 
     id: str
     subject: str
@@ -133,7 +133,7 @@ class SequencePart(_Part):
     camera: str
     frames: int
     interpolated: int
-    statistics: dict[str, dict[str, tuple[float, float]]]
+    statistics: dict[str, dict[str, dict[str, tuple[float, float]]]]
 
 
 class Record(_Part):
@@ -155,7 +155,8 @@ class Record(_Part):
     """How far MPJPE may be from `results` when the row is run again on another machine."""
     results: dict[Column, dict[str, dict[str, float]]]
     """`results[column][aggregate][metric]`; the three columns never mix."""
-    by_action: dict[str, dict[Column, dict[str, dict[str, float]]]]
+    by_group: dict[str, dict[Column, dict[str, dict[str, float]]]]
+    """The same by action, or by clip where the rule averages over clips."""
     sequences: tuple[SequencePart, ...]
 
     @property

@@ -140,6 +140,6 @@ def _make_record(
         environment=describe_environment(clock.device),
         tolerance_mm=TOLERANCE_MM,
         results=by_column(scores.headline.overall, granted),
-        by_action={action: by_column(numbers, granted) for action, numbers in scores.headline.by_action.items()},
+        by_group={action: by_column(numbers, granted) for action, numbers in scores.headline.by_group.items()},
         sequences=scores.sequences,
     )

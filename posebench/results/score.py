@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from posebench.datasets.store import Dataset
 from posebench.errors import UsageError
 from posebench.inputs.frames import wanted_frames
-from posebench.metrics.hypotheses import AGGREGATES, OracleSelection
+from posebench.inputs.missing import interpolate_missing
+from posebench.inputs.sources import find_source
+from posebench.metrics.hypotheses import AGGREGATES, AssistedAggregate, OracleSelection
 from posebench.prediction.folder import PredictionFolder
 from posebench.prediction.spec import ASSISTING
-from posebench.protocols.headline import Headline, combine
+from posebench.protocols.headline import Headline, ScoredSequence, combine
 from posebench.protocols.protocol import Protocol, Scoring
-from posebench.protocols.scoring import Statistic, score_sequence
+from posebench.protocols.scoring import SequenceStatistics, Statistic, needs_keypoints, score_sequence
 from posebench.results.record import Column, SequencePart
 
 Progress = Callable[[int, int], None]
@@ -48,13 +50,23 @@ def score_predictions(
             f"These predictions were made on another state of {dataset.name} "
             f"({made.dataset_fingerprint[:12]}…, here {dataset.fingerprint[:12]}…); predict again."
         )
-    wanted = wanted_frames(dataset, made.inputs, made.limit)
+    wanted = [
+        item
+        for item in wanted_frames(dataset, made.inputs, made.limit)
+        if item.info.id.rpartition("/")[0] not in protocol.scoring.left_out
+    ]
     rows: list[SequencePart] = []
     hypotheses = 1
     for done, item in enumerate(wanted, start=1):
         prediction = folder.read(item.info.id)
         hypotheses = prediction.poses.shape[0]
-        statistics = score_sequence(protocol.scoring, dataset.read(item.info), prediction, item, made.space, made.tail)
+        sequence = dataset.read(item.info)
+        keypoints = None
+        if hypotheses > 1 and needs_keypoints(protocol.scoring):
+            keypoints, _ = interpolate_missing(find_source(made.inputs.source).read(sequence), item.info.id)
+        statistics = score_sequence(
+            protocol.scoring, sequence, prediction, item, space=made.space, tail=made.tail, keypoints=keypoints
+        )
         rows.append(
             SequencePart(
                 id=item.info.id,
@@ -65,8 +77,11 @@ def score_predictions(
                 frames=len(item.frames),
                 interpolated=prediction.interpolated,
                 statistics={
-                    aggregate: {metric: (value.sum, value.weight) for metric, value in metrics.items()}
-                    for aggregate, metrics in statistics.items()
+                    action: {
+                        aggregate: {metric: (value.sum, value.weight) for metric, value in metrics.items()}
+                        for aggregate, metrics in aggregates.items()
+                    }
+                    for action, aggregates in statistics.items()
                 },
             )
         )
@@ -78,24 +93,25 @@ def score_predictions(
 
 def headline_of(scoring: Scoring, rows: list[SequencePart] | tuple[SequencePart, ...]) -> Headline:
     """The headline of recorded rows: what a leaderboard recomputes before it believes a record."""
-    return combine(
-        scoring,
-        (
-            (
-                row.id,
-                row.action,
-                {a: {m: Statistic(*value) for m, value in metrics.items()} for a, metrics in row.statistics.items()},
-            )
-            for row in rows
-        ),
-    )
+    return combine(scoring, (ScoredSequence(row.id, row.clip, _statistics(row)) for row in rows))
+
+
+def _statistics(row: SequencePart) -> SequenceStatistics:
+    return {
+        action: {
+            aggregate: {metric: Statistic(*value) for metric, value in metrics.items()}
+            for aggregate, metrics in aggregates.items()
+        }
+        for action, aggregates in row.statistics.items()
+    }
 
 
 def column_of(aggregate: str, granted: tuple[str, ...]) -> Column:
     """Which column an aggregate's numbers stand in, given what the lifter was handed."""
-    if isinstance(AGGREGATES[aggregate], OracleSelection):
+    kind = AGGREGATES[aggregate]
+    if isinstance(kind, OracleSelection):
         return "oracle"
-    return "assisted" if ASSISTING.intersection(granted) else "honest"
+    return "assisted" if isinstance(kind, AssistedAggregate) or ASSISTING.intersection(granted) else "honest"
 
 
 def by_column(

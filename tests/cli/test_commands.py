@@ -35,7 +35,7 @@ def test_run_writes_record_output_and_predictions_and_score_repeats_the_bits(
     assert record.protocol.id == "tiny/standard+simulated@1"
     again = json.loads(run(capsys, "score", str(tmp_path / "p"), "--protocol", "tiny/standard", "--json"))
     assert again["results"] == record.model_dump(mode="json")["results"]
-    assert again["by_action"] == record.model_dump(mode="json")["by_action"]
+    assert again["by_group"] == record.model_dump(mode="json")["by_group"]
     assert again["predictions_sha256"] == record.run.predictions_sha256
 
 

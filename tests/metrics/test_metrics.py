@@ -15,7 +15,8 @@ from posebench.errors import UsageError
 from posebench.metrics.alignment import n_mpjpe, p_mpjpe, procrustes_align
 from posebench.metrics.hypotheses import p_agg, p_best
 from posebench.metrics.motion import acceleration_error, velocity_error
-from posebench.metrics.position import auc, joint_errors, mpjpe, pck
+from posebench.metrics.position import joint_errors, mpjpe
+from posebench.metrics.thresholds import auc, pck
 
 seeds = st.integers(0, 2**31)
 

@@ -39,9 +39,9 @@ def score(
     rows = np.arange(FRAMES) if frame is None else frame
     wanted = WantedFrames(sequence.info, np.arange(FRAMES))
     statistics = score_sequence(
-        scoring, sequence, SequencePrediction(poses[None].astype(np.float32), rows), wanted, space, tail
+        scoring, sequence, SequencePrediction(poses[None].astype(np.float32), rows), wanted, space=space, tail=tail
     )
-    value = statistics["p-agg"][metric]
+    value = statistics["walk"]["p-agg"][metric]
     return value.sum / value.weight
 
 
@@ -76,6 +76,13 @@ def test_per_second_units_are_per_frame_units_times_the_rate(sequence: Sequence)
     assert score(sequence, wobble, metric="accel_s") == pytest.approx(
         2500 * score(sequence, wobble, metric="accel"), rel=1e-12
     )
+
+
+def test_the_mean_of_differences_counts_with_the_frames_of_the_sequence(sequence: Sequence) -> None:
+    wobble = truth(sequence)
+    wobble[2, 1:] += [0, 17, 0]
+    # The jump in and the jump out are two of five differences; their mean has the weight of six frames.
+    assert score(sequence, wobble, metric="mpjve") == pytest.approx(2 * 16 / 5, rel=1e-6)
 
 
 def test_a_frame_predicted_twice_counts_first_or_in_all(sequence: Sequence) -> None:

@@ -31,6 +31,11 @@ def test_domains(trained_on: list[TrainingSet] | None, fitted: bool, domain: str
     assert domain_of(trained_on, "hdm05", "test", fitted) == domain
 
 
+def test_whoever_saw_a_part_is_contaminated_for_the_whole() -> None:
+    assert domain_of(seen(("3dpw", "train")), "3dpw", "all", False) == "contaminated"
+    assert domain_of(seen(("hdm05", "train")), "3dpw", "all", False) == "cross-dataset"
+
+
 def test_a_bundled_lifter_on_a_strange_data_set_is_cross_dataset(tiny: str) -> None:
     record = posebench.evaluate("videopose3d", dataset="tiny")
     assert record.lifter.domain == "cross-dataset"

@@ -12,10 +12,10 @@ from torch import nn
 import posebench
 from posebench.errors import DataDamagedError, DataMissingError, LifterContractError, NotFiniteError, UsageError
 from posebench.prediction.folder import PredictionFolder
-from posebench.protocols.headline import combine
 from posebench.protocols.resolve import resolve_protocol
 from posebench.registry.decorators import register_lifter
 from posebench.results.record import Record, read_record, write_record
+from posebench.results.score import headline_of
 
 
 def test_a_lifter_registers_and_runs_in_under_twenty_lines(tiny: str) -> None:
@@ -61,7 +61,7 @@ def stripped(record: Record) -> dict[str, object]:
     return {
         key: value
         for key, value in record.model_dump(mode="json").items()
-        if key in {"results", "by_action", "sequences", "run"}
+        if key in {"results", "by_group", "sequences", "run"}
     }
 
 
@@ -98,13 +98,11 @@ def test_the_order_of_sequences_does_not_matter(noisy: str, tmp_path: Path) -> N
     posebench.evaluate(noisy, dataset="tiny", predictions=tmp_path)
     scores = posebench.score(tmp_path)
     protocol = resolve_protocol(None, "tiny")
-    from posebench.protocols.scoring import Statistic
-
-    rows = [
-        (r.id, r.action, {a: {m: Statistic(*v) for m, v in ms.items()} for a, ms in r.statistics.items()})
-        for r in scores.sequences
-    ]
-    assert combine(protocol.scoring, rows[::-1]) == combine(protocol.scoring, rows) == scores.headline
+    assert (
+        headline_of(protocol.scoring, scores.sequences[::-1])
+        == headline_of(protocol.scoring, scores.sequences)
+        == scores.headline
+    )
 
 
 @pytest.mark.parametrize("size", [1, 3, 64])
@@ -143,12 +141,12 @@ def test_headline_is_the_mean_over_actions_of_frame_means(noisy: str) -> None:
     per_action = []
     for action in ("sway", "turn"):
         rows = [row for row in record.sequences if row.action == action]
-        total = sum(row.statistics["p-agg"]["mpjpe"][0] for row in rows)
+        total = sum(row.statistics[action]["p-agg"]["mpjpe"][0] for row in rows)
         per_action.append(total / sum(row.frames for row in rows))
     assert record.results["honest"]["p-agg"]["mpjpe"] == pytest.approx(sum(per_action) / 2, rel=1e-12)
     # A clip of one frame has no velocity: it has no weight there, and the others keep theirs.
     single = next(row for row in record.sequences if row.frames == 1)
-    assert single.statistics["p-agg"]["mpjve"] == (0.0, 0.0)
+    assert single.statistics["sway"]["p-agg"]["mpjve"] == (0.0, 0.0)
 
 
 def test_another_inputs_half_is_refused(noisy: str, tmp_path: Path) -> None:
