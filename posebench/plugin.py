@@ -64,6 +64,14 @@ def hdm05_standard() -> "ProtocolFamily":
     return open_standard("hdm05", default_source="simulated")
 
 
+@register_protocol("openbiomechanics/standard")
+def openbiomechanics_standard() -> "ProtocolFamily":
+    """The rule for baseball pitching; its data set has no adapter yet."""
+    from posebench.protocols.open_sets import open_standard
+
+    return open_standard("openbiomechanics", default_source="simulated", version="1")
+
+
 def _register_families(dataset: str, rules: tuple[str, ...]) -> None:
     """The named rules of a benchmark; their values are only made when one is asked for."""
     for rule in rules:
@@ -89,6 +97,7 @@ _register_families(
         "joints16-without-root",
         "d3dp",
         "best-of-m",
+        "hard",
     ),
 )
 _register_families(

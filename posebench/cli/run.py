@@ -168,7 +168,8 @@ def print_results(
     """One table a column (honest, assisted, oracle) and aggregate: actions, then the headline."""
     from posebench.metrics.table import METRICS
 
-    shown = [metric for metric in metrics if METRICS[metric].per_second == 0]
+    there = {metric for aggregates in results.values() for numbers in aggregates.values() for metric in numbers}
+    shown = [metric for metric in metrics if METRICS[metric].per_second == 0 and metric in there]
     heads = [f"{METRICS[metric].title}\n{METRICS[metric].unit}" for metric in shown]
     console = out()
     for column, aggregates in results.items():

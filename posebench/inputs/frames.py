@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from posebench.datasets.frame_lists import read_frame_list
 from posebench.datasets.sequence import SequenceInfo
 from posebench.datasets.store import Dataset
 from posebench.errors import UsageError
@@ -23,7 +24,8 @@ def wanted_frames(dataset: Dataset, inputs: InputsSpec, limit: int | None = None
     """The frames of every sequence of the split, sorted by sequence id.
 
     `limit` keeps the first so many camera frames in that order. Raises
-    `UsageError` when the data set is not the one the inputs were made for.
+    `UsageError` when the data set is not the one the inputs were made for, and
+    what `read_frame_list` raises.
     """
     if (dataset.name, dataset.version) != (inputs.dataset, inputs.dataset_version):
         raise UsageError(
@@ -32,10 +34,13 @@ def wanted_frames(dataset: Dataset, inputs: InputsSpec, limit: int | None = None
         )
     if limit is not None and limit < 1:
         raise UsageError(f"--limit is {limit}; give 1 frame or more.")
+    listed = read_frame_list(dataset, inputs.frame_list).frames if inputs.frame_list else None
     wanted: list[WantedFrames] = []
     left = limit
     for info in dataset.sequences(inputs.split):
         frames = np.arange(0, info.frames, inputs.keep_every)
+        if listed is not None:
+            frames = np.intersect1d(frames, listed.get(info.id, []))
         if left is not None:
             frames = frames[:left]
             left -= len(frames)

@@ -18,6 +18,9 @@ class InputsSpec:
         The split that is predicted.
     `keep_every`
         Every how many frames one is predicted and scored; lifters see all frames around it.
+    `frame_list`
+        Name of a list of frames (`posebench.datasets.frame_lists`) that alone
+        are predicted and scored; empty for all.
     `source`, `source_version`
         The 2D source.
     `grants`
@@ -28,6 +31,7 @@ class InputsSpec:
     dataset_version: str
     split: str
     keep_every: int
+    frame_list: str
     source: str
     source_version: str
     grants: tuple[str, ...]

@@ -83,12 +83,17 @@ def collect(folder: Path) -> list[Board]:
     and for records that share a protocol id but not its hashes or its data.
     """
     boards: dict[str, dict[tuple[str, str, str], Record]] = defaultdict(dict)
-    common: dict[str, tuple[Path, tuple[str, str, str]]] = {}
+    common: dict[str, tuple[Path, tuple[str, ...]]] = {}
     for path, record in read_records(folder):
         verify_record(path, record, folder)
         if record.kind not in RANKED_KINDS:
             continue
-        value = (record.protocol.inputs_hash, record.protocol.scoring_hash, record.data.fingerprint)
+        value = (
+            record.protocol.inputs_hash,
+            record.protocol.scoring_hash,
+            record.data.fingerprint,
+            str(record.data.frame_list_sha256),
+        )
         first, expected = common.setdefault(record.protocol.id, (path, value))
         if value != expected:
             raise CheckFailedError(

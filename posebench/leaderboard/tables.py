@@ -88,7 +88,7 @@ def to_csv(board: Board) -> str:
 def to_markdown(board: Board) -> str:
     """The board as a Markdown page: honest, assisted and oracle rows in tables of their own."""
     record, inputs = board.record, board.record.protocol.inputs
-    shown = [name for name in board.scoring.metrics if METRICS[name].per_second == 0]
+    plain = [name for name in board.scoring.metrics if METRICS[name].per_second == 0]
     parts = [
         f"# {board.protocol}\n",
         f"Data set `{inputs['dataset']}` version {inputs['dataset_version']}, split `{inputs['split']}`, "
@@ -98,7 +98,9 @@ def to_markdown(board: Board) -> str:
         f"`{record.protocol.scoring_hash[:12]}`, data `{record.data.fingerprint[:12]}`.\n",
     ]
     values = board_rows(board)
-    for column in board.rows:
+    for column, rows in board.rows.items():
+        # Absolute errors only stand where a lifter estimates the root.
+        shown = [name for name in plain if any(name in row.metrics for row in rows)]
         headers = [
             "#",
             "lifter",

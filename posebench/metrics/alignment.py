@@ -60,9 +60,9 @@ MINORS = (
 )  # fmt: skip
 
 
-def _root(x: Tensor) -> Tensor:
+def _root(x: Tensor, out: Tensor | None = None) -> Tensor:
     """Square roots. `torch.sqrt` has threads of its own from 2048 elements on; this has not, and is faster."""
-    return (x + TINY).rsqrt_().mul_(x)
+    return torch.add(x, TINY, out=out).rsqrt_().mul_(x)
 
 
 def _times(a: Tensor, b: Tensor, out: Tensor) -> Tensor:
@@ -141,16 +141,14 @@ class _Block:
         self.scratch = torch.empty_like(x[0])
 
     def fill(self, predicted: Tensor, truth: Tensor) -> Tensor:
-        """Take (poses, joints, 3) twice, about their means; finds the covariance, gives |X|^2 of every column."""
+        """Take (poses, joints, 3) twice, about their means; finds the covariance, gives |X|^2 of every column.
+
+        Columns beyond the last pose keep what they had: no operation mixes columns.
+        """
         count = len(truth)
-        whole = count == self.scratch.shape[-1]
         sources = [*predicted.permute(2, 1, 0).unbind(0), *truth.permute(2, 1, 0).unbind(0)]
         for part, source in zip(self.x_parts + self.y_parts, sources, strict=True):
-            if whole:
-                part.copy_(source)
-            else:
-                part[:, :count] = source
-                part[:, count:] = 0
+            part[:, :count].copy_(source)
             part -= part.sum(dim=0).div_(len(part))
         self.covariance.zero_()
         for of_x, of_y in self.joints:
@@ -170,11 +168,7 @@ def _left_by_svd(predicted: Tensor, truth: Tensor, reflections: bool) -> Tensor:
     For poses that the closed form refuses. Lengths are taken out first, so no square
     underflows. A prediction without extent gets scale 0; a pose that is not finite, NaN.
     """
-    centred = []
-    for poses in (predicted.double(), truth.double()):
-        # From the first joint, so that joints which coincide become exact zeros.
-        about_first = poses - poses[:, :1]
-        centred.append(about_first - about_first.mean(dim=1, keepdim=True))
+    centred = [poses.double() - poses.double().mean(dim=1, keepdim=True) for poses in (predicted, truth)]
     sizes = [poses.abs().amax(dim=(1, 2), keepdim=True) for poses in centred]
     finite = sizes[0].isfinite() & sizes[1].isfinite()
     x, y = (torch.where(finite & (size > 0), poses / size, 0.0) for poses, size in zip(centred, sizes, strict=True))
@@ -271,7 +265,7 @@ def _aligned_errors(predicted: Tensor, truth: Tensor, reflections: bool) -> Tens
     flat = errors.view(-1)
     poses = predicted.reshape(-1, joints, 3), truth.reshape(-1, joints, 3)
     for place, count, left in _left_over(*poses, reflections):
-        lengths = _root(_squares(left.unbind(0), left[0]))
+        lengths = _root(_squares(left.unbind(0), left[0]), left[1])
         flat[place] = lengths.sum(dim=0)[:count] / joints
     return errors
 

@@ -16,12 +16,14 @@ Choices raise `NotFiniteError` for NaN, which would win or lose every comparison
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from posebench.errors import UsageError
 from posebench.metrics.alignment import procrustes_align
+from posebench.metrics.best_of import BEST_OF
 from posebench.metrics.finite import require_finite
 from posebench.metrics.position import joint_errors
 
@@ -51,11 +53,12 @@ class AssistedAggregate:
 
 @dataclass(frozen=True)
 class OracleSelection:
-    """`select(poses, truth)`: to (..., frames, joints, 3), chosen with the true poses."""
+    """`select(poses, truth)`: to (..., frames, joints, 3), chosen with the true poses among at least `least` hypotheses."""
 
     name: str
     title: str
     select: Callable[[Tensor, Tensor], Tensor]
+    least: int = 2
 
 
 def p_agg(poses: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -180,7 +183,21 @@ J_BEST = OracleSelection("j-best", "best hypothesis of every joint", j_best)
 MEDIAN = OracleSelection("median", "median hypothesis of every pose", median_hypothesis)
 WORST = OracleSelection("worst", "worst hypothesis of every pose", worst_hypothesis)
 
+
+def _best_of_first(m: int, poses: Tensor, truth: Tensor) -> Tensor:
+    return p_best(poses.narrow(-4, 0, m), truth)
+
+
+#: The curve of best-of-m: the best of the first m hypotheses.
+BEST_OF_CURVE = tuple(
+    OracleSelection(
+        f"p-best-{m}", f"best of the first {m} hypotheses of every pose", partial(_best_of_first, m), least=m
+    )
+    for m in BEST_OF
+)
+
+_ALL: tuple[HonestAggregate | AssistedAggregate | OracleSelection, ...] = (
+    P_AGG, J_AGG, P_BEST, P_BEST_ALIGNED, P_BEST_BATCH, *BEST_OF_CURVE, J_BEST, MEDIAN, WORST,
+)  # fmt: skip
 #: What a scoring rule may name.
-AGGREGATES: dict[str, HonestAggregate | AssistedAggregate | OracleSelection] = {
-    a.name: a for a in (P_AGG, J_AGG, P_BEST, P_BEST_ALIGNED, P_BEST_BATCH, J_BEST, MEDIAN, WORST)
-}
+AGGREGATES = {aggregate.name: aggregate for aggregate in _ALL}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from posebench.metrics.absolute import absolute_mpjpe
 from posebench.metrics.alignment import n_mpjpe, p_mpjpe, p_mpjpe_with_reflections
 from posebench.metrics.motion import acceleration_error, jitter, velocity_error
 from posebench.metrics.position import depth_error, mpjpe
@@ -18,8 +19,9 @@ class Metric:
 
     `values` maps predicted and true poses (frames, joints, 3) to one number a
     frame, or fewer for differences. `joints` says whether the rule's own joint
-    set or its PCK joints are taken. `per_second` is the power of the frame rate
-    that turns per-frame units into per-second units.
+    set, its PCK joints or the root alone are taken. `per_second` is the power of the frame rate
+    that turns per-frame units into per-second units. `absolute` metrics compare
+    camera-space poses, of lifters that estimate the root.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Metric:
     joints: str = "all"
     per_second: int = 0
     lower_is_better: bool = True
+    absolute: bool = False
 
 
 def _jitter(predicted: Tensor, truth: Tensor) -> Tensor:
@@ -49,6 +52,8 @@ METRICS: dict[str, Metric] = {
         Metric("mpjve_s", "MPJVE/s", "mm/s", velocity_error, per_second=1),
         Metric("accel_s", "Accel/s²", "mm/s²", acceleration_error, per_second=2),
         Metric("jitter_s", "jitter/s³", "mm/s³", _jitter, per_second=3),
+        Metric("mrpe", "MRPE", "mm", mpjpe, joints="root", absolute=True),
+        Metric("mpjpe_abs", "absolute MPJPE", "mm", absolute_mpjpe, absolute=True),
         Metric("pck150", "PCK@150", "%", pck, joints="pck", lower_is_better=False),
         Metric("pck150_inclusive", "PCK@150 (<=)", "%", pck_inclusive, joints="pck", lower_is_better=False),
         Metric("auc", "AUC", "%", auc, joints="pck", lower_is_better=False),

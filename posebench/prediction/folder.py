@@ -44,6 +44,7 @@ class PredictionManifest:
     granted: tuple[str, ...]
     inputs: InputsSpec
     dataset_fingerprint: str
+    frame_list_sha256: str | None
     limit: int | None
     seed: int
     batch_size: int

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from posebench.datasets.frame_lists import read_frame_list
 from posebench.datasets.store import Dataset
 from posebench.errors import LifterContractError, UsageError
 from posebench.inputs.frames import WantedFrames, wanted_frames
@@ -110,6 +111,7 @@ def run_predictions(
         granted=granted,
         inputs=inputs,
         dataset_fingerprint=dataset.fingerprint,
+        frame_list_sha256=read_frame_list(dataset, inputs.frame_list).sha256 if inputs.frame_list else None,
         limit=settings.limit,
         seed=settings.seed,
         batch_size=batch_size,

@@ -75,7 +75,7 @@ def _ratios(scoring: Scoring, parts: list[dict[str, dict[str, Statistic]]]) -> N
     result: Numbers = {}
     for aggregate in scoring.aggregates:
         for metric in scoring.metrics:
-            found = [part[aggregate][metric] for part in parts if aggregate in part]
+            found = [part[aggregate][metric] for part in parts if metric in part.get(aggregate, {})]
             weight = math.fsum(statistic.weight for statistic in found)
             if weight:
                 result.setdefault(aggregate, {})[metric] = math.fsum(statistic.sum for statistic in found) / weight

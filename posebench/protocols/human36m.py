@@ -7,6 +7,7 @@ the fewest fields of VideoPose3D's value that make it the other codebase's.
 from dataclasses import replace
 
 from posebench.inputs.spec import InputsSpec
+from posebench.metrics.best_of import BEST_OF
 from posebench.protocols.open_sets import PCK_14
 from posebench.protocols.protocol import ProtocolFamily, Scoring
 from posebench.skeletons import HUMAN36M_17
@@ -19,6 +20,7 @@ INPUTS = InputsSpec(
     dataset_version="1",
     split="test",
     keep_every=1,
+    frame_list="",
     source="cpn_ft_h36m_dbb",
     source_version="1",
     grants=("future_frames", "intrinsics"),
@@ -113,11 +115,22 @@ BEST_OF_M = replace(
     averaging="frames",
     root="zeroed",
     metrics=("mpjpe", "p_mpjpe", "pck150"),
-    aggregates=("p-agg", "p-best", "p-best-aligned", "median", "worst"),
+    aggregates=("p-agg", "p-best", "p-best-aligned", *(f"p-best-{m}" for m in BEST_OF), "median", "worst"),
+)
+
+#: Wehrbein et al. 2021 on the ambiguous frames H36MA: those that the user's list names.
+HARD = replace(
+    BEST_OF_M,
+    rule="hard",
+    owner="Wehrbein et al. 2021: best-of-m on the ambiguous subset H36MA, by a list of its frames",
 )
 
 
 def families() -> list[ProtocolFamily]:
     """Every family `human36m/<rule>`."""
     whole = [ProtocolFamily(f"human36m/{scoring.rule}", INPUTS, scoring, SOURCES) for scoring in VARIANTS]
-    return [*whole, ProtocolFamily("human36m/best-of-m", replace(INPUTS, keep_every=64), BEST_OF_M, SOURCES)]
+    return [
+        *whole,
+        ProtocolFamily("human36m/best-of-m", replace(INPUTS, keep_every=64), BEST_OF_M, SOURCES),
+        ProtocolFamily("human36m/hard", replace(INPUTS, frame_list="h36ma"), HARD, SOURCES),
+    ]

@@ -18,6 +18,7 @@ INPUTS = InputsSpec(
     dataset_version="1",
     split="test",
     keep_every=1,
+    frame_list="",
     source="annot2",
     source_version="1",
     grants=("future_frames", "intrinsics"),

@@ -27,7 +27,19 @@ OPEN_SCORING = Scoring(
     aligned="pose",
     averaging="actions",
     group_weights=(),
-    metrics=("mpjpe", "p_mpjpe", "n_mpjpe", "mpjve", "accel", "mpjve_s", "accel_s", "pck150", "auc"),
+    metrics=(
+        "mpjpe",
+        "p_mpjpe",
+        "n_mpjpe",
+        "mpjve",
+        "accel",
+        "mpjve_s",
+        "accel_s",
+        "pck150",
+        "auc",
+        "mrpe",
+        "mpjpe_abs",
+    ),
     aggregates=("p-agg", "j-agg", "p-best", "j-best"),
 )
 
@@ -35,16 +47,20 @@ OPEN_SCORING = Scoring(
 GRANTS = ("future_frames", "intrinsics")
 
 
-def open_standard(dataset: str, default_source: str) -> ProtocolFamily:
-    """The family `dataset/standard`: every frame of the test split, any of the computed 2D sources."""
+def open_standard(dataset: str, default_source: str, version: str | None = None) -> ProtocolFamily:
+    """The family `dataset/standard`: every frame of the test split, any of the computed 2D sources.
+
+    `version` is that of the adapter; None asks the registered one.
+    """
     from posebench.inputs.sources import SOURCES
 
     sources = {name: source.version for name, source in SOURCES.items()}
     inputs = InputsSpec(
         dataset=dataset,
-        dataset_version=DATASETS.get(dataset).make().version,
+        dataset_version=version or DATASETS.get(dataset).make().version,
         split="test",
         keep_every=1,
+        frame_list="",
         source=default_source,
         source_version=sources[default_source],
         grants=GRANTS,

@@ -54,7 +54,8 @@ def protocol_page(family: ProtocolFamily) -> str:
         "## Inputs",
         "",
         f"- data set `{inputs.dataset}` version {inputs.dataset_version}, split `{inputs.split}`",
-        f"- frames: {'every one' if inputs.keep_every == 1 else f'every {inputs.keep_every}th'}",
+        f"- frames: {'every one' if inputs.keep_every == 1 else f'every {inputs.keep_every}th'}"
+        f"{f' of the list `{inputs.frame_list}`, which the user brings' if inputs.frame_list else ''}",
         f"- 2D sources: {', '.join(f'`{name}` version {version}' for name, version in family.sources.items())}",
         f"- privileges it grants to a lifter that declares them: {', '.join(inputs.grants)}"
         f" (assisting: {', '.join(sorted(ASSISTING.intersection(inputs.grants))) or 'none'})",

@@ -25,6 +25,7 @@ from posebench.metrics.position import mpjpe
 from posebench.metrics.table import METRICS
 from posebench.prediction.folder import SequencePrediction
 from posebench.protocols.protocol import Scoring
+from posebench.skeletons import Skeleton
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ def score_sequence(
     root = sequence.skeleton.root
     truth = absolute - absolute[:, root : root + 1]
     poses = torch.from_numpy(prediction.poses[:, rows]).double()
+    estimated = _estimated_root(prediction, rows, poses, space, root)
     if space == "image25d":
         poses = _image25d_to_mm(poses, scoring, sequence, frames)
     poses = _root_relative(poses, space, scoring, root)
@@ -87,8 +89,8 @@ def score_sequence(
         aggregate = AGGREGATES[name]
         if isinstance(aggregate, HonestAggregate):
             choose = partial(_honest, aggregate, weight)
-        elif poses.shape[0] == 1:
-            continue  # one hypothesis leaves nothing to choose
+        elif poses.shape[0] < (aggregate.least if isinstance(aggregate, OracleSelection) else 2):
+            continue  # too few hypotheses to choose from
         elif isinstance(aggregate, AssistedAggregate):
             seen = _seen(keypoints, frames, scoring, where)
             choose = partial(_assisted, aggregate, _reproject(poses + absolute[:, root : root + 1], sequence), seen)
@@ -98,7 +100,9 @@ def score_sequence(
         aligned = None
         if scoring.aligned == "hypotheses" and not isinstance(aggregate, HonestAggregate):
             aligned = choose(align_hypotheses(poses, truth))
-        for action, metrics in _measure(scoring, sequence, frames, chosen, truth, aligned).items():
+        # Camera-space poses, where the lifter said where the person stands.
+        placed = None if estimated is None else (chosen + estimated, absolute)
+        for action, metrics in _measure(scoring, sequence, frames, chosen, truth, aligned, placed).items():
             statistics.setdefault(action, {})[name] = metrics
     return statistics
 
@@ -137,6 +141,15 @@ def _scored_rows(
             f"{len(wanted.frames)} frames{' at least' if tail == 'overlap-chunk' else ''} once; predict it again."
         )
     return np.arange(len(prediction.frame)) if scoring.repeats == "all" else first
+
+
+def _estimated_root(
+    prediction: SequencePrediction, rows: npt.NDArray[np.int64], poses: Tensor, space: str, root: int
+) -> Tensor | None:
+    """(rows, 1, 3) camera mm: the root that the lifter estimated, of absolute hypotheses their mean; None without one."""
+    if prediction.root is not None:
+        return torch.from_numpy(prediction.root[rows]).double()[:, None]
+    return poses[:, :, root : root + 1].mean(dim=0) if space == "camera" else None
 
 
 def _image25d_to_mm(poses: Tensor, scoring: Scoring, sequence: Sequence, frames: npt.NDArray[np.int64]) -> Tensor:
@@ -180,22 +193,28 @@ def _measure(
     predicted: Tensor,
     truth: Tensor,
     aligned: Tensor | None,
+    placed: tuple[Tensor, Tensor] | None,
 ) -> dict[str, dict[str, Statistic]]:
-    """action -> metric -> statistic of one pose a frame; `aligned` are poses chosen among aligned hypotheses."""
+    """action -> metric -> statistic of one pose a frame; `aligned` are poses chosen among aligned hypotheses.
+
+    `placed` are predicted and true poses in camera space; absolute metrics are left out without them.
+    """
     labels = None if sequence.activity is None else np.asarray(sequence.activity)[frames]
     statistics: dict[str, dict[str, Statistic]] = {}
     measured: dict[object, list[float]] = {}
     for name in scoring.metrics:
         metric = METRICS[name]
+        if metric.absolute and placed is None:
+            continue
         # Per-second units share the values of per-frame units; they are measured once.
-        key = (metric.values, metric.joints)
+        key = (metric.values, metric.joints, metric.absolute)
         if key not in measured:
-            names = scoring.pck_joints if metric.joints == "pck" else scoring.joints
-            joints = list(sequence.skeleton.indices(names))
+            joints = _joints(metric.joints, scoring, sequence.skeleton)
+            ours, theirs = placed if metric.absolute and placed is not None else (predicted, truth)
             if name == "p_mpjpe" and aligned is not None:
                 measured[key] = mpjpe(aligned[:, joints], truth[:, joints]).tolist()
             else:
-                measured[key] = metric.values(predicted[:, joints], truth[:, joints]).tolist()
+                measured[key] = metric.values(ours[:, joints], theirs[:, joints]).tolist()
         values, scale = measured[key], sequence.info.fps**metric.per_second
         if labels is None:
             statistics.setdefault(sequence.info.action, {})[name] = _statistic(values, len(frames), scale)
@@ -208,6 +227,12 @@ def _measure(
             own = np.asarray(values)[labels == label].tolist()
             statistics.setdefault(label, {})[name] = _statistic(own, len(own), scale)
     return statistics
+
+
+def _joints(which: str, scoring: Scoring, skeleton: Skeleton) -> list[int]:
+    if which == "root":
+        return [skeleton.root]
+    return list(skeleton.indices(scoring.pck_joints if which == "pck" else scoring.joints))
 
 
 def _statistic(values: list[float], frames: int, scale: float) -> Statistic:

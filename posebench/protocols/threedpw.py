@@ -53,6 +53,7 @@ def families() -> list[ProtocolFamily]:
             dataset_version="1",
             split=split,
             keep_every=1,
+            frame_list="",
             source="gt",
             source_version="1",
             grants=("future_frames", "intrinsics"),

@@ -80,6 +80,7 @@ class DataPart(_Part):
     version: str
     fingerprint: str
     split: str
+    frame_list_sha256: str | None
     fps: float
     sequences: int
     frames: int

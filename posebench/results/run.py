@@ -116,6 +116,7 @@ def _make_record(
             version=dataset.version,
             fingerprint=dataset.fingerprint,
             split=protocol.inputs.split,
+            frame_list_sha256=manifest.frame_list_sha256,
             fps=dataset.fps,
             sequences=len(scores.sequences),
             frames=sum(row.frames for row in scores.sequences),

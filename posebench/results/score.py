@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from posebench.datasets.frame_lists import read_frame_list
 from posebench.datasets.store import Dataset
 from posebench.errors import UsageError
 from posebench.inputs.frames import wanted_frames
@@ -44,6 +45,10 @@ def score_predictions(
         raise UsageError(
             f"These predictions were made with {differs} {theirs[differs]!r}, the protocol {protocol.id} wants "
             f"{ours[differs]!r}; predict again under that protocol."
+        )
+    if made.inputs.frame_list and made.frame_list_sha256 != read_frame_list(dataset, made.inputs.frame_list).sha256:
+        raise UsageError(
+            f"The frame list {made.inputs.frame_list!r} has changed since these predictions were made; predict again."
         )
     if made.dataset_fingerprint != dataset.fingerprint:
         raise UsageError(

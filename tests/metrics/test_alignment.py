@@ -74,6 +74,8 @@ PAIRS: dict[str, tuple[Tensor, Tensor]] = {
     "tiny": (1e-130 * noise(15, COUNT, 17, 3), 1e-100 * noise(16, COUNT, 17, 3)),
     "tinier": (1e-160 * noise(15, COUNT, 17, 3), bodies(16)),
     "huge": (1e170 * noise(17, COUNT, 17, 3), 1e100 * noise(18, COUNT, 17, 3)),
+    "tiny beside huge": (1e-160 * noise(15, COUNT, 17, 3), 1e30 * noise(16, COUNT, 17, 3)),
+    "huge beside tiny": (1e160 * noise(17, COUNT, 17, 3), 1e-30 * noise(18, COUNT, 17, 3)),
     "collinear": (turned(19, noise(20, COUNT, 17, 3) * LINE), bodies(21)),
     "collinear truth": (bodies(22), turned(23, 400 * noise(20, COUNT, 17, 3) * LINE)),
     "three joints": (bodies(24, joints=3), bodies(25, joints=3)),
@@ -225,6 +227,7 @@ def test_any_leading_dimensions_strides_and_dtypes() -> None:
     assert torch.equal(p_mpjpe(predicted.transpose(0, 2), truth.transpose(0, 2)), flat.view(2, 3, 4).transpose(0, 2))
     half = predicted.clone().requires_grad_()
     assert not p_mpjpe(half, truth.float()).requires_grad
+    assert not procrustes_align(half, truth).requires_grad
     shared_truth = procrustes_align(predicted, truth[:1, :1])
     assert torch.equal(shared_truth[1, 2], procrustes_align(predicted[1, 2], truth[0, 0]))
     assert p_mpjpe(predicted[:0], truth[:0]).shape == (0, 3, 4)

@@ -82,8 +82,9 @@ def test_single_hypotheses() -> None:
         joints = used if metric.joints == "pck" else slice(None)
         value = metric.values(predicted[:, joints], truth[:, joints]).mean().item()
         same = {"auc30": "auc_without_zero", "pck150_inclusive": "pck150"}.get(name, name.removesuffix("_s"))
-        if name in ("pck50_inclusive", "auc_3dpw", "p_mpjpe_reflected"):
-            continue  # on other joints in test_thresholds.py, with mirrored poses in test_alignment.py
+        if metric.absolute or name in ("pck50_inclusive", "auc_3dpw", "p_mpjpe_reflected"):
+            # Tested with the scoring of absolute poses, on other joints in test_thresholds.py, mirrored in test_alignment.py.
+            continue
         assert value == pytest.approx(WANTED["single"][same], rel=1e-10), name
     orders = {"mpjve_s": 1, "accel_s": 2, "jitter_s": 3}
     assert {name: metric.per_second for name, metric in METRICS.items() if metric.per_second} == orders
