@@ -169,7 +169,7 @@ def print_results(
     from posebench.metrics.table import METRICS
 
     there = {metric for aggregates in results.values() for numbers in aggregates.values() for metric in numbers}
-    shown = [metric for metric in metrics if METRICS[metric].per_second == 0 and metric in there]
+    shown = [metric for metric in metrics if METRICS[metric].shown and metric in there]
     heads = [f"{METRICS[metric].title}\n{METRICS[metric].unit}" for metric in shown]
     console = out()
     for column, aggregates in results.items():

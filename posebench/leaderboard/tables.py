@@ -88,7 +88,7 @@ def to_csv(board: Board) -> str:
 def to_markdown(board: Board) -> str:
     """The board as a Markdown page: honest, assisted and oracle rows in tables of their own."""
     record, inputs = board.record, board.record.protocol.inputs
-    plain = [name for name in board.scoring.metrics if METRICS[name].per_second == 0]
+    plain = [name for name in board.scoring.metrics if METRICS[name].shown]
     parts = [
         f"# {board.protocol}\n",
         f"Data set `{inputs['dataset']}` version {inputs['dataset_version']}, split `{inputs['split']}`, "

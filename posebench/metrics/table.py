@@ -10,7 +10,7 @@ from posebench.metrics.alignment import n_mpjpe, p_mpjpe, p_mpjpe_with_reflectio
 from posebench.metrics.motion import acceleration_error, jitter, velocity_error
 from posebench.metrics.position import depth_error, mpjpe
 from posebench.metrics.threedpw import challenge_auc, challenge_pck
-from posebench.metrics.thresholds import auc, auc_continuous, auc_without_zero, pck, pck_inclusive
+from posebench.metrics.thresholds import MPI3DHP_GROUPS, auc, auc_continuous, auc_without_zero, pck, pck_inclusive
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Metric:
 
     `values` maps predicted and true poses (frames, joints, 3) to one number a
     frame, or fewer for differences. `joints` says whether the rule's own joint
-    set, its PCK joints or the root alone are taken. `per_second` is the power of the frame rate
+    set, its PCK joints, the root alone or a `group:` of MPI-INF-3DHP's are taken. `per_second` is the power of the frame rate
     that turns per-frame units into per-second units. `absolute` metrics compare
     camera-space poses, of lifters that estimate the root.
     """
@@ -33,10 +33,22 @@ class Metric:
     lower_is_better: bool = True
     absolute: bool = False
 
+    @property
+    def shown(self) -> bool:
+        """Whether it has a column of its own in tables; the others stand in records and JSON."""
+        return self.per_second == 0 and not self.joints.startswith("group:")
+
 
 def _jitter(predicted: Tensor, truth: Tensor) -> Tensor:
     return jitter(predicted)
 
+
+#: The official evaluation of MPI-INF-3DHP prints PCK and AUC by groups of joints.
+GROUP_METRICS = tuple(
+    Metric(f"{name}_{group.lower()}", f"{title} {group}", "%", values, joints=f"group:{group}", lower_is_better=False)
+    for name, title, values in (("pck150", "PCK@150", pck), ("auc", "AUC", auc))
+    for group in MPI3DHP_GROUPS
+)
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
@@ -61,5 +73,6 @@ METRICS: dict[str, Metric] = {
         Metric("pck50_inclusive", "PCK@50 (<=)", "%", challenge_pck, joints="pck", lower_is_better=False),
         Metric("auc_3dpw", "AUC (0 to 199 mm)", "%", challenge_auc, joints="pck", lower_is_better=False),
         Metric("auc_continuous", "AUC (continuous)", "%", auc_continuous, joints="pck", lower_is_better=False),
+        *GROUP_METRICS,
     )
 }

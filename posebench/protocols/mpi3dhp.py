@@ -27,6 +27,13 @@ INPUTS = InputsSpec(
 #: Valid frames of the older release: the weights of P-STMO's spreadsheet, though its files hold 2,875 (protocols.md, M3).
 COUNTS_2929 = (("TS1", 603), ("TS2", 540), ("TS3", 505), ("TS4", 553), ("TS5", 276), ("TS6", 452))
 
+#: PCK and AUC of each of the official groups of joints.
+BY_GROUP = tuple(
+    f"{metric}_{group}"
+    for metric in ("pck150", "auc")
+    for group in ("head", "neck", "shou", "elbow", "wrist", "hip", "knee", "ankle")
+)
+
 OFFICIAL = Scoring(
     rule="official-annot3",
     version=1,
@@ -41,7 +48,7 @@ OFFICIAL = Scoring(
     aligned="pose",
     averaging="clips",
     group_weights=(),
-    metrics=("mpjpe", "pck150", "auc"),
+    metrics=("mpjpe", "pck150", "auc", *BY_GROUP),
     aggregates=("p-agg",),
 )
 

@@ -23,9 +23,10 @@ from posebench.metrics.hypotheses import (
 )
 from posebench.metrics.position import mpjpe
 from posebench.metrics.table import METRICS
+from posebench.metrics.thresholds import MPI3DHP_GROUPS
 from posebench.prediction.folder import SequencePrediction
 from posebench.protocols.protocol import Scoring
-from posebench.skeletons import Skeleton
+from posebench.skeletons import MPI_INF_3DHP_17, Skeleton
 
 
 @dataclass(frozen=True)
@@ -232,6 +233,12 @@ def _measure(
 def _joints(which: str, scoring: Scoring, skeleton: Skeleton) -> list[int]:
     if which == "root":
         return [skeleton.root]
+    if which.startswith("group:"):
+        if skeleton is not MPI_INF_3DHP_17:
+            raise UsageError(
+                f"{scoring.rule!r} asks for the joint groups of MPI-INF-3DHP, and {skeleton.name} is another joint set."
+            )
+        return list(MPI3DHP_GROUPS[which.removeprefix("group:")])
     return list(skeleton.indices(scoring.pck_joints if which == "pck" else scoring.joints))
 
 

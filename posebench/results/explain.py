@@ -112,7 +112,7 @@ def _slots(start: Scoring, rule: Scoring, numbers: dict[str, dict[str, float]], 
     for place, metric in enumerate(start.metrics):
         same_place = rule.metrics[place] if len(rule.metrics) == len(start.metrics) else metric
         found = metric if metric in own else same_place
-        if found in own and METRICS[metric].per_second == 0:
+        if found in own and METRICS[metric].shown:
             values[metric] = own[found]
     return values
 

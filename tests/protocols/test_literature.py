@@ -225,6 +225,18 @@ def test_the_official_tables_of_mpi_inf_3dhp(shared: Path) -> None:
         assert ours["mpjpe"] == pytest.approx(error, rel=1e-6)
         assert ours["pck150"] == pytest.approx(pck, rel=1e-6)
         assert ours["auc"] == pytest.approx(auc, rel=1e-6)
+    heads = {"PCK": "pck150", "AUC": "auc"}
+    block = ""
+    for row in table:
+        block = row[0].strip() if row[0].strip() in heads else block
+        if block and row[0].strip().startswith("TestSeq"):
+            official_groups = dict(
+                zip(("head", "neck", "shou", "elbow", "wrist", "hip", "knee", "ankle"), row[1:9], strict=True)
+            )
+            for group, value in official_groups.items():
+                ours = numbers[f"TS{row[0].strip().removeprefix('TestSeq')}"][f"{heads[block]}_{group}"]
+                assert ours == pytest.approx(float(value), rel=1e-6), (row[0], block, group)
+    assert block == "AUC"
     assert numbers["all"]["mpjpe"] == pytest.approx(np.mean([values[0] for values in blocks.values()]), rel=1e-6)
     pooled = official(shared, replace(OFFICIAL, averaging="frames"))
     by_activity = official(shared, replace(OFFICIAL, averaging="actions"))
