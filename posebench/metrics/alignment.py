@@ -183,9 +183,9 @@ def _left_by_svd(predicted: Tensor, truth: Tensor, reflections: bool) -> Tensor:
 
 
 def _left_over(predicted: Tensor, truth: Tensor, reflections: bool) -> Iterator[tuple[slice | Tensor, int, Tensor]]:
-    """Truth minus moved prediction of (poses, joints, 3), bit by bit: which poses, how many, (3, joints, width).
+    """Truth minus moved prediction of (poses, joints, 3), piece by piece: which poses, how many, (3, joints, width).
 
-    Columns beyond the last pose mean nothing, and the next bit overwrites them all. Poses that the closed form
+    Columns beyond the last pose mean nothing, and the next piece overwrites them all. Poses that the closed form
     refuses come a second time, at the end. On a CPU two blocks share one call for their rotations, whose operations
     are on 9 numbers a pose, not on every joint's.
     """

@@ -101,6 +101,7 @@ VARIANTS: tuple[Scoring, ...] = (
         rule="d3dp",
         owner="D3DP (Shan et al. 2023): its four aggregations, the root set to 0, hypotheses aligned before one is chosen",
         root="zeroed",
+        repeats="all",
         aligned="hypotheses",
         metrics=("mpjpe", "p_mpjpe"),
         aggregates=("p-agg", "j-agg", "p-best-batch", "j-best"),
