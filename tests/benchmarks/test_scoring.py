@@ -61,7 +61,7 @@ def test_all_metrics_of_a_whole_test_set(benchmark: BenchmarkFixture) -> None:
 
 
 def test_twenty_hypotheses_of_a_whole_test_set_stream(benchmark: BenchmarkFixture) -> None:
-    rule = replace(VIDEOPOSE3D, rule="all-aggregations", aggregates=AGGREGATIONS)
+    rule = replace(VIDEOPOSE3D, rule="all-aggregations", aligned="hypotheses", aggregates=AGGREGATIONS)
     frames = FRAMES // 100 if benchmark.disabled else FRAMES
     assert benchmark.pedantic(score_set, (rule, frames, 20), rounds=1) > 0
     if not benchmark.disabled:
