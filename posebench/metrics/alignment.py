@@ -65,10 +65,18 @@ def _root(x: Tensor, out: Tensor | None = None) -> Tensor:
     return torch.add(x, TINY, out=out).rsqrt_().mul_(x)
 
 
-def _times(a: Tensor, b: Tensor, out: Tensor) -> Tensor:
-    """The product of 3x3 matrices held as columns, (3, 3, poses)."""
-    (a0, a1, a2), (b0, b1, b2) = a.unsqueeze(2).unbind(1), b.unsqueeze(0).unbind(1)
-    return torch.mul(a0, b0, out=out).addcmul_(a1, b1).addcmul_(a2, b2)
+def _product(a: Tensor, b: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """The factors, as views, whose products sum to the matrix product a b of matrices (3, 3, poses)."""
+    return list(zip(a.unsqueeze(2).unbind(1), b.unsqueeze(0).unbind(1), strict=True))
+
+
+def _sum_of_products(pairs: list[tuple[Tensor, Tensor]], out: Tensor) -> Tensor:
+    """The sum of first times second of every pair, in their order, written into `out`."""
+    (first, second), *others = pairs
+    torch.mul(first, second, out=out)
+    for first, second in others:
+        out.addcmul_(first, second)
+    return out
 
 
 def _inner(a: Tensor, b: Tensor, out: Tensor) -> Tensor:
@@ -90,6 +98,12 @@ class _Rotations:
         self.covariance, self.answer = self.space[0], self.space[3]
         self.entries = self.covariance.flatten(0, 1).unbind(0)
         self.cofactors = self.space[1].flatten(0, 1).unbind(0)
+        # The four matrix products of `solve`: B^T B, B (B^T B), R^T R, and R (R^T R - I), with R in `work`.
+        b, work, product, _ = self.space
+        self.gram = _product(b.transpose(0, 1), b)
+        self.b_gram = _product(b, product)
+        self.square = _product(work.transpose(0, 1), work)
+        self.correction = _product(work, product)
         self.identity = torch.eye(3, dtype=torch.float64, device=device)[:, :, None]
 
     def solve(self, spread: Tensor, reflections: bool) -> Tensor:
@@ -119,9 +133,10 @@ class _Rotations:
             root.sub_(value.div_(slope.add_(bend, alpha=3)))
         k = (root * root).sub_(1).div_(2)
         z = k * root - det
-        work.mul_(root).addcmul_(b, k.add_(1)).sub_(_times(b, _times(b.transpose(0, 1), b, product), rotation)).div_(z)
-        skew = _times(work.transpose(0, 1), work, product).sub_(self.identity)
-        torch.sub(work, _times(work, skew, rotation), alpha=0.5, out=rotation)
+        _sum_of_products(self.gram, product)
+        work.mul_(root).addcmul_(b, k.add_(1)).sub_(_sum_of_products(self.b_gram, rotation)).div_(z)
+        skew = _sum_of_products(self.square, product).sub_(self.identity)
+        torch.sub(work, _sum_of_products(self.correction, rotation), alpha=0.5, out=rotation)
         trusted = (z > LEAST_DEFINED) & (_inner(skew, skew, work) < MOST_SKEWED**2)
         trusted &= (spread > SMALLEST) & (spread < LARGEST)
         scale = _inner(rotation, b, product).mul_(norm).div_(spread)
@@ -150,9 +165,7 @@ class _Block:
         for part, source in zip(self.x_parts + self.y_parts, sources, strict=True):
             part[:, :count].copy_(source)
             part -= part.sum(dim=0).div_(len(part))
-        self.covariance.zero_()
-        for of_x, of_y in self.joints:
-            self.covariance.addcmul_(of_x, of_y)
+        _sum_of_products(self.joints, self.covariance)
         return _squares(self.x_parts, self.scratch).sum(dim=0)
 
     def subtract(self) -> None:
@@ -226,7 +239,6 @@ def _check(predicted: Tensor, truth: Tensor) -> None:
         )
 
 
-@torch.no_grad()
 def procrustes_align(predicted: Tensor, truth: Tensor, *, reflections: bool = False) -> Tensor:
     """The similarity of each predicted pose that is nearest to its truth; (..., joints, 3) mm, float64 inside and out.
 
@@ -249,13 +261,13 @@ def procrustes_align(predicted: Tensor, truth: Tensor, *, reflections: bool = Fa
     shape = np.broadcast_shapes(tuple(predicted.shape), tuple(truth.shape))
     aligned = torch.empty(shape, dtype=torch.float64, device=predicted.device)
     flat = aligned.view(-1, *shape[-2:])
-    poses = [tensor.expand(shape).reshape(flat.shape) for tensor in (predicted, truth)]
-    for place, count, left in _left_over(poses[0], poses[1], reflections):
-        flat[place] = poses[1][place].double() - left[..., :count].permute(2, 1, 0)
+    with torch.inference_mode():
+        x, y = (poses.expand(shape).reshape(flat.shape) for poses in (predicted, truth))
+        for place, count, left in _left_over(x, y, reflections):
+            flat[place] = y[place].double() - left[..., :count].permute(2, 1, 0)
     return aligned
 
 
-@torch.no_grad()
 def _aligned_errors(predicted: Tensor, truth: Tensor, reflections: bool) -> Tensor:
     """Mean joint distance after alignment, without keeping the aligned poses; (..., joints, 3) mm twice to (...) mm."""
     _check(predicted, truth)
@@ -263,10 +275,11 @@ def _aligned_errors(predicted: Tensor, truth: Tensor, reflections: bool) -> Tens
     joints = truth.shape[-2]
     errors = torch.empty(truth.shape[:-2], dtype=torch.float64, device=predicted.device)
     flat = errors.view(-1)
-    poses = predicted.reshape(-1, joints, 3), truth.reshape(-1, joints, 3)
-    for place, count, left in _left_over(*poses, reflections):
-        lengths = _root(_squares(left.unbind(0), left[0]), left[1])
-        flat[place] = lengths.sum(dim=0)[:count] / joints
+    with torch.inference_mode():
+        x, y = (poses.reshape(-1, joints, 3) for poses in (predicted, truth))
+        for place, count, left in _left_over(x, y, reflections):
+            lengths = _root(_squares(left.unbind(0), left[0]), left[1])
+            flat[place] = lengths.sum(dim=0)[:count] / joints
     return errors
 
 
