@@ -1,5 +1,6 @@
 """One sequence through a lifter: windows, batches, flip, and only what its spec declares."""
 
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -47,17 +48,15 @@ def predict_sequence(
     weights: list[Tensor] = []
     frames: list[Any] = []
     for windows, real in plan.batches(batch_size):
-        batch = _window_batch(shown, plan.inputs(windows), _streams(seed, sequence.info.id, windows), device)
+        index = plan.inputs(windows)
         keep = plan.keep[windows]
         keep[real:] = False
-
-        def forward(batch: LifterInputs = batch) -> Lifted:
-            return lift(lifter, batch, flip)
-
         if clock.passes == 0:
-            clock.warm_up(forward)
-            batch = _window_batch(shown, plan.inputs(windows), _streams(seed, sequence.info.id, windows), device)
-        lifted = clock.time(lambda batch=batch: forward(batch), frames=int(keep.sum()))  # type: ignore[misc]
+            # With streams of its own: a warm-up must not draw the noise of the pass that counts.
+            streams = _streams(seed, sequence.info.id, windows)
+            clock.warm_up(partial(lift, lifter, _window_batch(shown, index, streams, device), flip))
+        batch = _window_batch(shown, index, _streams(seed, sequence.info.id, windows), device)
+        lifted = clock.time(partial(lift, lifter, batch, flip), frames=int(keep.sum()))
         check_shape(lifter, lifted, len(windows), keep.shape[1])
         kept = torch.from_numpy(keep).to(device)
         poses.append(lifted.poses.transpose(1, 2)[kept])
