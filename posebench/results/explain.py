@@ -12,8 +12,10 @@ from posebench.metrics.table import METRICS
 from posebench.prediction.folder import PredictionFolder
 from posebench.protocols.headline import ScoredSequence, combine
 from posebench.protocols.protocol import Protocol, Scoring
+from posebench.protocols.resolve import find_family
 from posebench.protocols.scoring import needs_keypoints, score_sequence
 from posebench.protocols.variants import alternatives, default_path, path_between
+from posebench.registry.decorators import PROTOCOLS
 
 Progress = Callable[[int, int], None]
 
@@ -62,9 +64,11 @@ def explain(
         raise UsageError(
             f"{target.id} has other inputs than these predictions; choose a rule of {folder.manifest.inputs.dataset}."
         )
-    single = alternatives(start, folder.manifest.tail)
+    single = [(a.name, a.who, changed) for a, changed in alternatives(start, folder.manifest.tail)]
+    single += _named_rules(folder, start)
+    single = [entry for entry in single if _applies(folder, dataset, entry[2])]
     steps = default_path(start, folder.manifest.tail) if target is None else path_between(start, target.scoring)
-    rules = [start, *(changed for _, changed in single), *(changed for _, changed in steps)]
+    rules = [start, *(changed for *_, changed in single), *(changed for _, changed in steps)]
     scored = _score_all(folder, dataset, list(dict.fromkeys(rules)), progress)
     aggregate = start.aggregates[0]
     values = {rule: _slots(start, rule, scored[rule], aggregate) for rule in scored}
@@ -77,9 +81,43 @@ def explain(
         target=target.id if target else None,
         aggregate=aggregate,
         start=values[start],
-        alone=[Effect(a.name, a.who, values[rule], _differences(values[start], values[rule])) for a, rule in single],
+        alone=[
+            Effect(name, who, values[rule], _differences(values[start], values[rule])) for name, who, rule in single
+        ],
         path=path,
     )
+
+
+def _named_rules(folder: PredictionFolder, start: Scoring) -> list[tuple[str, str, Scoring]]:
+    """The registered rules of the folder's data set whose inputs are the folder's: name, owner, value."""
+    inputs = folder.manifest.inputs
+    found = []
+    for entry in PROTOCOLS.names(f"{inputs.dataset}/*"):
+        family = find_family(entry)
+        if (
+            inputs.source in family.sources
+            and family.with_source(inputs.source).inputs.hash == inputs.hash
+            and family.scoring != start
+        ):
+            found.append((family.name, family.scoring.owner, family.scoring))
+    return found
+
+
+def _applies(folder: PredictionFolder, dataset: Dataset, rule: Scoring) -> bool:
+    """Whether the rule has what it needs: another ground truth, say, or the space it scores."""
+    made = folder.manifest
+    item = wanted_frames(dataset, made.inputs, made.limit)[0]
+    sequence = dataset.read(item.info)
+    keypoints = find_source(made.inputs.source).read(sequence) if needs_keypoints(rule) else None
+    if keypoints is not None:
+        keypoints, _ = interpolate_missing(keypoints, item.info.id)
+    try:
+        score_sequence(
+            rule, sequence, folder.read(item.info.id), item, space=made.space, tail=made.tail, keypoints=keypoints
+        )
+    except UsageError:
+        return False
+    return True
 
 
 def _score_all(

@@ -82,6 +82,13 @@ def test_a_path_to_another_rule_ends_at_its_numbers(folder: PredictionFolder) ->
         family = resolve_protocol(None, "tiny")
         return ProtocolFamily("tiny/pooled", family.inputs, changed, {"gt": "1"})
 
+    @register_protocol("tiny/univ")
+    def univ() -> ProtocolFamily:
+        family = resolve_protocol(None, "tiny")
+        return ProtocolFamily(
+            "tiny/univ", family.inputs, replace(OPEN_SCORING, rule="univ", truth="univ_annot3"), {"gt": "1"}
+        )
+
     dataset = load_dataset("tiny")
     target = resolve_protocol("tiny/pooled")
     result = explain(folder, dataset, start(), target)
@@ -90,8 +97,12 @@ def test_a_path_to_another_rule_ends_at_its_numbers(folder: PredictionFolder) ->
         "16 instead of 17 joints",
         "averaging: frames instead of actions",
     ]
+    # A registered rule of the data set is among those tried alone; one that needs another ground truth is not.
+    alone = {effect.name: effect for effect in result.alone}
+    assert "tiny/univ" not in alone
     there = score_predictions(folder, dataset, target).headline.overall["p-agg"]
     assert result.path[-1].values["mpjpe"] == there["mpjpe"]
+    assert alone["tiny/pooled"].values["mpjpe"] == there["mpjpe"]
     assert path_between(OPEN_SCORING, OPEN_SCORING) == []
 
 
