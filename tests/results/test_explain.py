@@ -126,3 +126,18 @@ def test_a_lifter_that_predicts_every_frame_once_has_no_step_for_repeats() -> No
     assert "all predictions of a frame" not in [
         alternative.name for alternative, _ in alternatives(OPEN_SCORING, "pad")
     ]
+
+
+def test_clips_that_a_rule_leaves_out_are_neither_scored_nor_explained(folder: PredictionFolder) -> None:
+    blocked = replace(OPEN_SCORING, rule="blocked", left_out=("S2/turn/0", "S2/sway/1"))
+
+    @register_protocol("tiny/blocked")
+    def block() -> ProtocolFamily:
+        return ProtocolFamily("tiny/blocked", resolve_protocol(None, "tiny").inputs, blocked, {"gt": "1"})
+
+    dataset = load_dataset("tiny")
+    scores = score_predictions(folder, dataset, resolve_protocol("tiny/blocked"))
+    assert {row.id.rpartition("/")[0] for row in scores.sequences} == {"S2/sway/0", "S3/turn/0"}
+    alone = {effect.name: effect for effect in explain(folder, dataset, start()).alone}
+    assert alone["tiny/blocked"].values["mpjpe"] == scores.headline.overall["p-agg"]["mpjpe"]
+    assert alone["tiny/blocked"].differences["mpjpe"] != 0
