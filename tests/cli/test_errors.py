@@ -169,7 +169,11 @@ def test_ctrl_c_keeps_what_was_computed_and_the_same_command_finishes(tmp_path: 
     folder = tmp_path / "p"
     command = [sys.executable, str(script), "run", "-m", "slow", "-d", "procedural", "--predictions", str(folder)]
     environment = {**os.environ, "POSEBENCH_DATA": str(data_root())}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+        # A suite started in the background by a shell inherits an ignored SIGINT, and hands it on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     deadline = time.monotonic() + 120
     while len(list(folder.glob("sequences/*.safetensors"))) < 3 and time.monotonic() < deadline:
         time.sleep(0.02)
