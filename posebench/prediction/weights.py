@@ -7,6 +7,7 @@ from torch import nn
 
 from posebench.errors import WeightsError
 from posebench.hashing import hash_file
+from posebench.prediction.foreign_weights import foreign_kind
 from posebench.registry.manifest import HubFile
 from posebench.registry.resolve import ModelTag
 
@@ -23,12 +24,23 @@ class WeightsFile:
 def find_weights(tag: ModelTag, explicit: Path | None = None) -> WeightsFile | None:
     """The weights of a tag; None for a predictor that needs none.
 
-    Raises `WeightsError` when they are missing or are not the file whose
-    sha256 the manifest names.
+    Raises `WeightsError` when they are missing, are not the file whose sha256
+    the manifest names, or are of another kind than safetensors.
     """
     if explicit is not None:
         if not explicit.is_file():
             raise WeightsError(f"There is no weights file {explicit}; give a safetensors file for {tag.name}.")
+        try:
+            foreign = foreign_kind(explicit)
+        except OSError as error:
+            raise WeightsError(
+                f"The weights file {explicit} cannot be read ({error.strerror}); give one that can."
+            ) from error
+        if foreign is not None:
+            raise WeightsError(
+                f"The weights file {explicit} is {foreign}; nothing of it was run, and weights must be safetensors: "
+                "save the state dict with safetensors.torch.save_file where you trust it, or get such a file."
+            )
         return WeightsFile(explicit, hash_file(explicit), "file")
     weights = tag.described.weights
     if weights is None:
