@@ -1,0 +1,101 @@
+"""Joint sets of 2D detectors: COCO's, and the two of OpenPose that have 25 keypoints in different orders."""
+
+from posebench.skeletons.skeleton import Skeleton
+
+#: The keypoints of COCO. There is no pelvis: the tree begins at the nose, so that it is its own mirror image.
+COCO_17 = Skeleton(
+    name="coco-17",
+    joints=(
+        "nose",
+        "left_eye",
+        "right_eye",
+        "left_ear",
+        "right_ear",
+        "left_shoulder",
+        "right_shoulder",
+        "left_elbow",
+        "right_elbow",
+        "left_wrist",
+        "right_wrist",
+        "left_hip",
+        "right_hip",
+        "left_knee",
+        "right_knee",
+        "left_ankle",
+        "right_ankle",
+    ),
+    parents=(-1, 0, 0, 1, 2, 0, 0, 5, 6, 7, 8, 5, 6, 11, 12, 13, 14),
+    left=(1, 3, 5, 7, 9, 11, 13, 15),
+    right=(2, 4, 6, 8, 10, 12, 14, 16),
+)
+
+#: OpenPose's BODY_25. `Neck` is the middle of the shoulders and `MidHip` that of the hips: both are detected as such.
+BODY_25 = Skeleton(
+    name="body_25",
+    joints=(
+        "Nose",
+        "Neck",
+        "RShoulder",
+        "RElbow",
+        "RWrist",
+        "LShoulder",
+        "LElbow",
+        "LWrist",
+        "MidHip",
+        "RHip",
+        "RKnee",
+        "RAnkle",
+        "LHip",
+        "LKnee",
+        "LAnkle",
+        "REye",
+        "LEye",
+        "REar",
+        "LEar",
+        "LBigToe",
+        "LSmallToe",
+        "LHeel",
+        "RBigToe",
+        "RSmallToe",
+        "RHeel",
+    ),
+    parents=(1, 8, 1, 2, 3, 1, 5, 6, -1, 8, 9, 10, 8, 12, 13, 0, 0, 15, 16, 14, 19, 14, 11, 22, 11),
+    left=(5, 6, 7, 12, 13, 14, 16, 18, 19, 20, 21),
+    right=(2, 3, 4, 9, 10, 11, 15, 17, 22, 23, 24),
+)
+
+#: OpenPose's BODY_25B: COCO's keypoints, upper neck and top of the head as in MPII, and the feet. There is no pelvis:
+#: the tree begins at the neck.
+BODY_25B = Skeleton(
+    name="body_25b",
+    joints=(
+        "Nose",
+        "LEye",
+        "REye",
+        "LEar",
+        "REar",
+        "LShoulder",
+        "RShoulder",
+        "LElbow",
+        "RElbow",
+        "LWrist",
+        "RWrist",
+        "LHip",
+        "RHip",
+        "LKnee",
+        "RKnee",
+        "LAnkle",
+        "RAnkle",
+        "Neck",
+        "Head",
+        "LBigToe",
+        "LSmallToe",
+        "LHeel",
+        "RBigToe",
+        "RSmallToe",
+        "RHeel",
+    ),
+    parents=(17, 0, 0, 1, 2, 17, 17, 5, 6, 7, 8, 17, 17, 11, 12, 13, 14, -1, 17, 15, 19, 15, 16, 22, 16),
+    left=(1, 3, 5, 7, 9, 11, 13, 15, 19, 20, 21),
+    right=(2, 4, 6, 8, 10, 12, 14, 16, 22, 23, 24),
+)
