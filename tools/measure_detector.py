@@ -11,49 +11,27 @@ errors are likely larger. Prints the tables of `docs/simulated-detector.md`.
 """
 
 import argparse
-import json
 import sys
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import brentq, least_squares, minimize
-from scipy.spatial.transform import Rotation
 
-from posebench.cameras import Camera, project, world_to_camera
+from posebench.cameras import project, world_to_camera
+from posebench.datasets.detections import read_openpose
+from posebench.datasets.pose2sim.adapter import CAMERAS, triangulated_joints
+from posebench.datasets.pose2sim.calibration import read_calibration
 from posebench.errors import DataMissingError, PosebenchError
-from posebench.skeletons import HUMAN36M_17
+from posebench.joint_maps import convert_joints
+from posebench.skeletons import BODY_25B, HUMAN36M_17
 
 Array = npt.NDArray[np.float64]
 
-JOINTS = HUMAN36M_17.joints
-CAMERAS = ("01", "02", "03", "04")
 TRIAL = "balancing"
 TRC = f"{TRIAL}/pose-3d/S00_P00_T01_BalancingTrial_0-100.trc"
 CALIBRATION = "calibration/Calib_qualisys.toml"
-
-#: BODY_25B keypoints that the 17 joints are made of, by their index in OpenPose's JSON.
-BODY_25B = {
-    "LShoulder": 5,
-    "RShoulder": 6,
-    "LElbow": 7,
-    "RElbow": 8,
-    "LWrist": 9,
-    "RWrist": 10,
-    "LHip": 11,
-    "RHip": 12,
-    "LKnee": 13,
-    "RKnee": 14,
-    "LAnkle": 15,
-    "RAnkle": 16,
-    "Neck": 17,
-    "Head": 18,
-}
-#: Where a Human3.6M joint is another name for one keypoint; the other four are middles, see `to_17`.
-RENAMED = {"RFoot": "RAnkle", "LFoot": "LAnkle", "Neck/Nose": "Neck"}
 
 #: Left and right are measured together: one person has too few frames to tell them apart.
 POOLED = {
@@ -95,78 +73,29 @@ class Detections:
         return (self.detected - self.true) / self.height[..., None, None]
 
 
-def to_17(keypoints: dict[str, Array]) -> Array:
-    """(..., 17, n) from named BODY_25B keypoints, by the table of the joint conventions."""
-    hip = (keypoints["RHip"] + keypoints["LHip"]) / 2
-    thorax = (keypoints["RShoulder"] + keypoints["LShoulder"]) / 2
-    made = {**keypoints, "Hip": hip, "Thorax": thorax, "Spine": (hip + thorax) / 2}
-    return np.stack([made[RENAMED.get(name, name)] for name in JOINTS], axis=-2)
+def read_person(folder: Path) -> tuple[Array, Array]:
+    """(frames, 17, 2) pixels, NaN where missing, and (frames, 17) confidence of the one associated person.
 
-
-def read_cameras(path: Path) -> list[Camera]:
-    """The cameras of a Pose2Sim calibration: OpenCV's x = R X + t with a rotation vector and metres."""
-    table: dict[str, dict[str, Any]] = tomllib.loads(path.read_text())
-    cameras = []
-    for number in CAMERAS:
-        entry = table[f"cam_{number}"]
-        matrix = entry["matrix"]
-        k1, k2, p1, p2 = entry["distortions"]
-        turn = Rotation.from_rotvec(entry["rotation"]).inv()
-        x, y, z, w = turn.as_quat()
-        position = -turn.apply(entry["translation"]) * 1000
-        width, height = (int(side) for side in entry["size"])
-        cameras.append(
-            Camera(
-                name=f"cam_{number}",
-                width=width,
-                height=height,
-                focal=(matrix[0][0], matrix[1][1]),
-                center=(matrix[0][2], matrix[1][2]),
-                radial=(k1, k2, 0.0),
-                # OpenCV's p1 goes with y, the Human3.6M lens model's with x.
-                tangential=(p2, p1),
-                orientation=(float(w), float(x), float(y), float(z)),
-                position=(float(position[0]), float(position[1]), float(position[2])),
-            )
-        )
-    return cameras
-
-
-def read_trc(path: Path) -> Array:
-    """(frames, 17, 3) world mm, z up, of a Pose2Sim TRC file (metres, y up)."""
-    lines = path.read_text().splitlines()
-    markers = [name for name in lines[3].split("\t")[2:] if name.strip()]
-    values = np.array([[float(cell) for cell in line.split("\t")[2:] if cell] for line in lines[5:] if line.strip()])
-    points = values.reshape(len(values), -1, 3)[..., [2, 0, 1]] * 1000
-    return to_17({name: points[:, markers.index(name)] for name in BODY_25B})
-
-
-def read_openpose(folder: Path) -> tuple[Array, Array]:
-    """(frames, 17, 2) pixels, NaN where missing, and (frames, 17) confidence of a folder of OpenPose JSON."""
-    files = sorted(folder.glob("*.json"))
-    keypoints = np.full((len(files), 25, 3), np.nan)
-    for row, file in enumerate(files):
-        people = json.loads(file.read_text())["people"]
-        # The associated folders hold one person; an empty entry means that it was not found in this view.
-        if people and people[0].get("pose_keypoints_2d"):
-            keypoints[row] = np.reshape(people[0]["pose_keypoints_2d"], (25, 3))
-    keypoints[keypoints[..., 2] == 0] = np.nan
-    joints = to_17({name: keypoints[:, index] for name, index in BODY_25B.items()})
+    A joint made from several keypoints has their mean confidence here; the data set `pose2sim` stores the least.
+    """
+    person = read_openpose(folder, BODY_25B).people[:, 0]
+    person[person[..., 2] == 0] = np.nan
+    joints: Array = np.asarray(convert_joints(person, BODY_25B, HUMAN36M_17), dtype=np.float64)
     return joints[..., :2], np.nan_to_num(joints[..., 2])
 
 
 def read_demo(demo: Path) -> Detections:
     """Everything that is measured; raises `DataMissingError` when the folder is not the demo."""
-    folders = [f"{TRIAL}/pose-associated/cam{number}_json" for number in CAMERAS]
+    folders = [f"{TRIAL}/pose-associated/{camera.replace('_', '')}_json" for camera in CAMERAS]
     for needed in (TRC, CALIBRATION, *folders):
         if not (demo / needed).exists():
             raise DataMissingError(
                 f"{demo} is not Pose2Sim's demo: {needed} is not in it; give the folder that holds '{TRIAL}'."
             )
-    cameras = read_cameras(demo / CALIBRATION)
-    world = read_trc(demo / TRC)
+    cameras = read_calibration(demo / CALIBRATION, CAMERAS)
+    world = triangulated_joints(demo / TRC)
     true: Array = np.stack([project(world_to_camera(world, camera), camera) for camera in cameras])
-    views = [read_openpose(demo / folder) for folder in folders]
+    views = [read_person(demo / folder) for folder in folders]
     detected = np.stack([view[0][: len(world)] for view in views])
     confidence = np.stack([view[1][: len(world)] for view in views])
     height: Array = np.nanmax(true[..., 1], axis=-1) - np.nanmin(true[..., 1], axis=-1)

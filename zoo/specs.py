@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from posebench.errors import UsageError
-from posebench.prediction.spec import LifterSpec
+from posebench.prediction.spec import ANY_JOINTS, LifterSpec
 
 #: Filter widths of the published 243-frame network of Pavllo et al. 2019.
 FILTER_WIDTHS = (3, 3, 3, 3, 3)
@@ -28,12 +28,12 @@ def receptive_field(filter_widths: Sequence[int]) -> int:
 
 def mean_pose(config: dict[str, Any]) -> LifterSpec:
     """It never looks at the keypoints, so missing ones need no repair."""
-    return LifterSpec(window=1, stride=1, space="root_relative", accepts_missing=True, fitted=True)
+    return LifterSpec(skeleton=ANY_JOINTS, window=1, stride=1, space="root_relative", accepts_missing=True, fitted=True)
 
 
 def zero_depth(config: dict[str, Any]) -> LifterSpec:
     """Back-projection needs the true lens."""
-    return LifterSpec(window=1, stride=1, space="camera", privileges=("intrinsics",), fitted=True)
+    return LifterSpec(skeleton=ANY_JOINTS, window=1, stride=1, space="camera", privileges=("intrinsics",), fitted=True)
 
 
 def simple_baseline(config: dict[str, Any]) -> LifterSpec:

@@ -10,6 +10,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from posebench.errors import UsageError
+
 
 def out() -> Console:
     """The console of results; wide when it is not a terminal, so that nothing is cut in a log or a pipe."""
@@ -74,3 +76,12 @@ def progress(labels: dict[str, str]) -> Iterator[Callable[[str, int, int | None]
             bars.update(tasks[stage], completed=done, total=total)
 
         yield update
+
+
+def batch_size_of(text: str) -> int | None:
+    """`auto` (None) or a number of windows; raises `UsageError`."""
+    if text == "auto":
+        return None
+    if not text.isdigit() or int(text) < 1:
+        raise UsageError(f"--batch-size {text!r} is neither 'auto' nor a number of windows from 1.")
+    return int(text)

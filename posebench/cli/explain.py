@@ -35,7 +35,7 @@ def explain(
     if output is not None:
         ensure_writable(output.parent)
     with progress({"explain": "scoring under every rule (sequences)"}) as report:
-        dataset = load_dataset(opened.manifest.inputs.dataset)
+        dataset = load_dataset(opened.manifest.inputs.dataset, opened.manifest.inputs.form)
         result = explain_folder(opened, dataset, start, target, lambda done, total: report("explain", done, total))
     if output is not None:
         from posebench.results.waterfall import draw_waterfall

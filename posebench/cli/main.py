@@ -5,9 +5,12 @@ import sys
 import click
 import typer
 
-from posebench.cli import boards, data, explain, models, run, verify
+from posebench.cli import boards, data, explain, lift, models, run, verify
 from posebench.cli.console import note
 from posebench.errors import PosebenchError
+
+INTERRUPTED_CODE = 130
+INTERRUPTED = "posebench: interrupted; what was finished is kept, and the same command takes it up again."
 
 app = typer.Typer(
     name="posebench",
@@ -22,6 +25,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("score")(run.score)
 app.command("show")(run.show)
+app.command("lift")(lift.lift)
 app.command("explain")(explain.explain)
 app.command("reproduce")(boards.reproduce)
 app.command("mock")(models.mock)
@@ -49,8 +53,8 @@ def run_command(arguments: list[str]) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except (KeyboardInterrupt, click.exceptions.Abort):
-        note("posebench: interrupted; what was finished is kept, and the same command takes it up again.")
-        return 130
+        note(INTERRUPTED)
+        return INTERRUPTED_CODE
     except click.exceptions.ClickException as error:
         error.show()
         return error.exit_code
@@ -58,6 +62,9 @@ def run_command(arguments: list[str]) -> int:
         # The reader (`| head`) has gone; Python must not complain again when it closes standard output.
         sys.stderr.close()
         return 0
+    if result == INTERRUPTED_CODE:
+        # typer makes this of Ctrl-C.
+        note(INTERRUPTED)
     return result if isinstance(result, int) else 0
 
 

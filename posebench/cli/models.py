@@ -1,7 +1,7 @@
 """`posebench list`, `info`, `mock`, `doctor`."""
 
 import os
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -86,7 +86,11 @@ def info(
     """Everything posebench knows of a lifter, a data set or a protocol."""
     from posebench.results.describe import describe
 
-    value = describe(name)
+    show_values(name, describe(name), as_json)
+
+
+def show_values(name: str, value: dict[str, Any], as_json: bool) -> None:
+    """Print named values as a table without a header, or as JSON."""
     if as_json:
         print_json(value)
         return

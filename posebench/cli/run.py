@@ -1,11 +1,12 @@
 """`posebench run`, `posebench score` and `posebench show`."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from posebench.cli.console import note, out, print_json, progress, table
+from posebench.cli.console import batch_size_of, note, out, print_json, progress, table
 from posebench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def run(
         str | None, typer.Option("--protocol", "-p", help="Protocol id, dataset/rule+source@version.")
     ] = None,
     keypoints: Annotated[
-        str | None, typer.Option(help="2D source: gt, simulated, simulated-low, simulated-high.")
+        str | None, typer.Option(help="2D source: gt, simulated, ..., or one that the data set stores.")
     ] = None,
     limit: Annotated[int | None, typer.Option(help="First N camera frames only; makes a smoke record.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
@@ -31,6 +32,9 @@ def run(
     flip: Annotated[
         bool | None, typer.Option("--flip/--no-flip", help="Test-time flip; default: as the tag says.")
     ] = None,
+    resample: Annotated[
+        bool, typer.Option("--resample", help="Lift at the lifter's training frame rate, then back to the data's.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of lifters that draw noise.")] = 0,
     weights: Annotated[Path | None, typer.Option(help="A safetensors file instead of the registered weights.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Also write the record to this file.")] = None,
@@ -52,45 +56,53 @@ def run(
         ensure_writable(output.parent)
         if output.is_dir():
             raise UsageError(f"--output {output} is a folder; give a file.")
-    size = _batch_size(batch_size)
+    size = batch_size_of(batch_size)
     with progress(STAGES) as report:
         adapter = find_adapter(chosen.inputs.dataset)
         if adapter.generated and not is_prepared(adapter):
             prepare_dataset(adapter.name, None, lambda done, total: report("prepare", done, total))
-        from posebench.results.api import evaluate
+        from posebench.results.api import evaluate_beside
         from posebench.results.record import record_json, write_record
 
-        record = evaluate(
+        records_made = evaluate_beside(
             model, dataset=dataset, protocol=protocol, keypoints=keypoints, limit=limit, device=device, batch_size=size,
-            flip=flip, seed=seed, weights=weights, predictions=predictions, progress=report,
+            flip=flip, resample=resample, seed=seed, weights=weights, predictions=predictions, progress=report,
         )  # fmt: skip
-    written = write_record(record, folder / record.location)
+    written = [write_record(record, folder / record.location) for record in records_made]
     if output is not None:
-        write_record(record, output)
+        write_record(records_made[0], output)
     if as_json:
-        print(record_json(record), end="")
+        print(record_json(records_made[0]), end="")
     else:
-        print_record(record)
-        note(f"Record written to {written}")
+        for record in records_made:
+            print_record(record)
+        for path in written:
+            note(f"Record written to {path}")
 
 
 def score(
-    predictions: Annotated[Path, typer.Argument(help="A prediction folder of `posebench run --predictions`.")],
+    predictions: Annotated[
+        Path,
+        typer.Argument(help="A prediction folder of `posebench run --predictions`, or an npz of arrays by sequence."),
+    ],
     protocol: Annotated[
         str | None, typer.Option("--protocol", "-p", help="Scoring rule; default: the data set's own.")
     ] = None,
+    space: Annotated[str, typer.Option(help="Of an npz: root_relative or camera, in mm.")] = "root_relative",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Score a prediction folder again, without its lifter: the same numbers to the last bit."""
+    """Score predictions without their lifter: a folder again, to the last bit, or the poses of another program."""
     from posebench.prediction.folder import PredictionFolder
     from posebench.results.api import protocol_for
     from posebench.results.api import score as score_folder
     from posebench.results.score import by_column
 
-    opened = PredictionFolder.open(predictions)
-    chosen = protocol_for(opened, protocol)
-    with progress(STAGES) as report:
-        scores = score_folder(predictions, chosen.id, report)
+    with TemporaryDirectory() as made:
+        folder = predictions if predictions.is_dir() else _imported(predictions, Path(made), protocol, space)
+        opened = PredictionFolder.open(folder)
+        chosen = protocol_for(opened, protocol)
+        with progress(STAGES) as report:
+            scores = score_folder(folder, chosen.id, report)
     granted = opened.manifest.granted
     results = by_column(scores.headline.overall, granted)
     by_group = {action: by_column(numbers, granted) for action, numbers in scores.headline.by_group.items()}
@@ -121,16 +133,27 @@ def show(
 
     opened = PredictionFolder.open(predictions)
     ensure_writable(output.parent)
-    drawn = draw_predictions(opened, load_dataset(opened.manifest.inputs.dataset), sequence, output)
+    drawn = draw_predictions(
+        opened, load_dataset(opened.manifest.inputs.dataset, opened.manifest.inputs.form), sequence, output
+    )
     note(f"Drew {drawn} to {output}")
 
 
-def _batch_size(text: str) -> int | None:
-    if text == "auto":
-        return None
-    if not text.isdigit() or int(text) < 1:
-        raise UsageError(f"--batch-size {text!r} is neither 'auto' nor a number of windows from 1.")
-    return int(text)
+def _imported(file: Path, folder: Path, protocol: str | None, space: str) -> Path:
+    """The npz of another program as a prediction folder."""
+    from posebench.datasets.library import load_dataset
+    from posebench.prediction.spec import Space
+    from posebench.protocols.resolve import resolve_protocol
+    from posebench.results.external import import_predictions
+
+    if protocol is None:
+        raise UsageError(f"Say under which rule to score {file}: --protocol dataset/rule.")
+    spaces: dict[str, Space] = {"root_relative": "root_relative", "camera": "camera"}
+    if space not in spaces:
+        raise UsageError(f"--space {space!r} is neither root_relative nor camera.")
+    chosen = resolve_protocol(protocol)
+    data = load_dataset(chosen.inputs.dataset, chosen.inputs.form)
+    return import_predictions(file, folder, data, chosen, spaces[space]).path
 
 
 def print_record(record: "Record") -> None:
@@ -149,6 +172,14 @@ def print_record(record: "Record") -> None:
         f"granted: {', '.join(record.run.granted) or 'nothing'}",
         f"settings: {', '.join(k for k, v in record.lifter.settings.items() if v) or 'none'}",
     ]
+    trained_at = record.lifter.training_fps
+    if trained_at is not None and trained_at != data.fps:
+        done = "resampled" if record.lifter.settings["resample"] else "not resampled, --resample would"
+        facts.append(f"trained at {trained_at:g} Hz, run on {data.fps:g} Hz: {done}")
+    if record.lifter.joints != record.protocol.scoring["skeleton"]:
+        facts.append(f"joints {record.lifter.joints} converted to {record.protocol.scoring['skeleton']}")
+    if data.pseudo_truth:
+        facts.append("pseudo ground truth: errors are a lower bound")
     if data.interpolated:
         facts.append(f"{data.interpolated:,} missing joints interpolated in time")
     if timing.frames_per_second:
@@ -174,7 +205,9 @@ def print_results(
     console = out()
     for column, aggregates in results.items():
         for aggregate, numbers in aggregates.items():
-            made = table(f"{title} — {column}, {aggregate}", "action", *heads, numeric=tuple(heads))
+            # A title of the table's own would be broken to its width.
+            console.print(f"{title} — {column}, {aggregate}", style="bold")
+            made = table(None, "action", *heads, numeric=tuple(heads))
             for action, values in by_group.items():
                 own = values.get(column, {}).get(aggregate, {})
                 made.add_row(action, *(f"{own[m]:.2f}" if m in own else "–" for m in shown))

@@ -1,52 +1,16 @@
 """The contract of a data set adapter: from its owner's files to clips in one convention."""
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-import numpy.typing as npt
-
-from posebench.cameras import Camera
-from posebench.errors import UsageError
+from posebench.datasets.clip import Clip
 from posebench.skeletons import Skeleton
 
 if TYPE_CHECKING:
     from posebench.datasets.store import Dataset
-
-NAME = re.compile(r"[A-Za-z0-9_-]+")
-
-
-@dataclass(frozen=True)
-class Clip:
-    """One recorded motion. `world` is (frames, joints, 3) in world millimetres, z up; NaN marks a missing joint.
-
-    `subject`, `action` and `name` together are unique in the data set; each
-    camera in `cameras` makes one sequence of the clip.
-    """
-
-    subject: str
-    action: str
-    name: str
-    split: str
-    world: npt.NDArray[np.floating[Any]]
-    cameras: tuple[Camera, ...]
-    metadata: dict[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for part in (self.subject, self.action, self.name, *(camera.name for camera in self.cameras)):
-            if not NAME.fullmatch(part):
-                raise UsageError(
-                    f"{part!r} cannot name a subject, action, clip or camera: use letters, digits, '_' and '-'."
-                )
-
-    @property
-    def id(self) -> str:
-        """`subject/action/name`."""
-        return f"{self.subject}/{self.action}/{self.name}"
 
 
 @dataclass(frozen=True)
@@ -58,30 +22,58 @@ class Check:
     detail: str
 
 
+@dataclass(frozen=True)
+class Form:
+    """One way in which a data set can be had: a joint set, a frame rate, a first ground truth. Each form is a store.
+
+    `name`
+        Empty for the data set's own form, which protocols mean unless they name another.
+    `truth`
+        The name of the ground truth that the poses are: `poses` for camera space in mm of
+        a data set with one truth, `annot3`, `image25d` (pixels scaled to mm, not camera space).
+    `needs`
+        What the source must hold for this form beyond what the data set's own form needs, for the error
+        that says that the form is not here.
+    """
+
+    name: str
+    skeleton: Skeleton
+    fps: float
+    truth: str = "poses"
+    needs: str = ""
+
+
 class Adapter(ABC):
     """Reads one data set as its owner distributes it.
 
     `version` names this reading of the files: raise it when any stored number
-    or clip would change, and every prepared store is rebuilt.
+    or clip would change, and every prepared store is rebuilt. `forms` are all
+    that the data set can be had in, its own first.
     """
 
     name: ClassVar[str]
     version: ClassVar[str]
-    skeleton: ClassVar[Skeleton]
-    fps: ClassVar[float]
+    forms: ClassVar[tuple[Form, ...]]
     #: The clips are computed, not read: the store is made on first use, without a source folder.
     generated: ClassVar[bool] = False
+    #: The ground truth is made from the very detections that are lifted: errors against it are a lower bound.
+    pseudo_truth: ClassVar[bool] = False
+
+    def found(self, source: Path | None) -> tuple[Form, ...]:
+        """The forms that the files in `source` have; by default all. Raises as `clips` does when there is none."""
+        return self.forms
 
     @abstractmethod
-    def clips(self, source: Path | None) -> Iterator[Clip]:
-        """Yield every clip of every split, in a fixed order.
+    def clips(self, source: Path | None, form: Form) -> Iterator[Clip]:
+        """Yield every clip of every split of a form, in a fixed order.
 
-        `source` is the folder the user downloaded, None for a generated data
-        set. Raises `DataMissingError` when the folder is not this data set and
-        `DataDamagedError` naming the first file that cannot be read.
+        `source` is what the user downloaded (a folder, or one of its files),
+        None for a generated data set. Raises `DataMissingError` when it is not
+        this data set and `DataDamagedError` naming the first file that cannot
+        be read.
         """
 
-    def count(self, source: Path | None) -> int | None:
+    def count(self, source: Path | None, form: Form) -> int | None:
         """How many clips `clips` will yield, for the progress bar; None when unknown."""
         return None
 

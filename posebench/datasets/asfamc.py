@@ -17,7 +17,6 @@ from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial.transform import Rotation
 
 from posebench.errors import DataDamagedError, DataMissingError
 
@@ -146,7 +145,7 @@ class _AsfReader:
         elif words[0] == "axis":
             if len(words) != 5 or words[4].upper() != "XYZ":
                 _damaged(self.path, line, "an axis needs three angles and the order XYZ")
-            self.bone["axis"] = Rotation.from_euler("xyz", self._numbers(line, words[:4], 3), degrees=True).as_matrix()
+            self.bone["axis"] = _euler_xyz(self._numbers(line, words[:4], 3))
         elif words[0] == "dof":
             channels = tuple(word.lower() for word in words[1:])
             if len(set(channels)) != len(channels) or not set(channels) <= {"rx", "ry", "rz"}:
@@ -291,7 +290,7 @@ def bone_ends(skeleton: AsfSkeleton, motion: Motion, names: tuple[str, ...], ste
             name = skeleton.bones[name].parent
     root = motion.values[ROOT][::step]
     position = {ROOT: root[:, :3] * skeleton.unit_mm}
-    turn = {ROOT: Rotation.from_euler("xyz", root[:, 3:], degrees=True).as_matrix()}
+    turn = {ROOT: _euler_xyz(root[:, 3:])}
     for bone in skeleton.bones.values():
         if bone.name not in needed:
             continue
@@ -300,7 +299,7 @@ def bone_ends(skeleton: AsfSkeleton, motion: Motion, names: tuple[str, ...], ste
             angles = np.zeros((len(root), 3))
             angles[:, ["rxryrz".index(channel) // 2 for channel in bone.channels]] = motion.values[bone.name][::step]
             # Lower-case "xyz" turns about fixed axes, x first: the product Rz Ry Rx.
-            own = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
+            own = _euler_xyz(angles)
             turn[bone.name] = turn[bone.parent] @ (bone.axis @ own @ bone.axis.T)
         position[bone.name] = position[bone.parent] + turn[bone.name] @ bone.offset
     ends: Array = np.stack([position[name] for name in names], axis=1) @ Y_UP_TO_Z_UP.T
@@ -317,3 +316,10 @@ def _read_text(path: Path) -> str:
 
 def _damaged(path: Path, line: int, what: str) -> NoReturn:
     raise DataDamagedError(f"The file {path} is damaged at line {line}: {what}; get it from its owner again.")
+
+
+def _euler_xyz(degrees: Any) -> Any:
+    """Rotation matrices (..., 3, 3) about x, then y, then z of the fixed axes."""
+    from scipy.spatial.transform import Rotation  # takes longer to import than `posebench data list` to answer
+
+    return Rotation.from_euler("xyz", degrees, degrees=True).as_matrix()

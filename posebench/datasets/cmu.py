@@ -1,7 +1,8 @@
 """The CMU Graphics Lab Motion Capture Database: ASF/AMC, seen by four virtual cameras at 60 Hz.
 
 The tree is the owner's, `<subject>/<subject>.asf` and `<subject>/<subject>_<nn>.amc`, beside an `index.csv`
-with the columns subject, file, fps and description that says which clips belong to the benchmark.
+with the columns subject, file, fps and description that says which clips belong to the benchmark. `posebench data
+download cmu` makes this tree; the index is `downloads/cmu-index.csv`.
 """
 
 import csv
@@ -10,9 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from posebench.datasets.adapter import Adapter, Check, Clip
+from posebench.datasets.adapter import Adapter, Check, Form
 from posebench.datasets.asf_joints import BONE_RANGES_MM, human36m_joints
 from posebench.datasets.asfamc import AsfSkeleton, read_amc, read_asf
+from posebench.datasets.clip import Clip, seen_by
 from posebench.datasets.store import Dataset
 from posebench.datasets.verification import (
     check_bones,
@@ -35,6 +37,7 @@ FRAMES = {"train": 14216, "validation": 1540}
 #: See `hdm05`: the joint about which the trunk bends lies between Hip and Spine.
 DEVIATION_MM = {"Spine": 50.0, "Thorax": 3.0}
 RIGID_MM = 0.1
+FPS = 60.0
 HEIGHT_MM = (1200.0, 1750.0)
 SPEED_LIMIT = 15.0
 
@@ -56,10 +59,9 @@ class Cmu(Adapter):
 
     name = "cmu"
     version = "1"
-    skeleton = HUMAN36M_17
-    fps = 60.0
+    forms = (Form("", HUMAN36M_17, FPS),)
 
-    def clips(self, source: Path | None) -> Iterator[Clip]:
+    def clips(self, source: Path | None, form: Form) -> Iterator[Clip]:
         """Every clip of the index, by subject and number; the whole index is checked before a motion is read."""
         skeletons: dict[Path, AsfSkeleton] = {}
         for row in _rows(source):
@@ -72,12 +74,12 @@ class Cmu(Adapter):
                 action=slug(row.description),
                 name=row.name,
                 split=split_of(row.subject),
+                views=seen_by(virtual_cameras(world)),
                 world=world,
-                cameras=virtual_cameras(world),
                 metadata={"file": row.motion.name, "description": row.description},
             )
 
-    def count(self, source: Path | None) -> int | None:
+    def count(self, source: Path | None, form: Form) -> int | None:
         """Number of rows of the index."""
         return len(_rows(source))
 
@@ -137,10 +139,10 @@ def _read_row(source: Path, where: str, values: dict[str, str | None]) -> _Row:
         )
     if not slug(description):
         raise DataDamagedError(f"The row in {where}, has no description; write what {file} shows.")
-    step = int(fps) // int(Cmu.fps) if re.fullmatch(r"\d+", fps) else 0
-    if step == 0 or step * Cmu.fps != int(fps):
+    step = int(fps) // int(FPS) if re.fullmatch(r"\d+", fps) else 0
+    if step == 0 or step * FPS != int(fps):
         raise DataDamagedError(
-            f"The row in {where}, says {fps!r} frames per second, and only whole multiples of {Cmu.fps:.0f} can be "
+            f"The row in {where}, says {fps!r} frames per second, and only whole multiples of {FPS:.0f} can be "
             "thinned to it; correct the row or leave the clip out."
         )
     motion, skeleton = source / subject / file, source / subject / f"{subject}.asf"

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from posebench.datasets.adapter import Adapter, Check, Clip
+from posebench.datasets.adapter import Adapter, Check, Form
 from posebench.datasets.asf_joints import BONE_RANGES_MM, human36m_joints
 from posebench.datasets.asfamc import AsfSkeleton, read_amc, read_asf
+from posebench.datasets.clip import Clip, seen_by
 from posebench.datasets.store import Dataset
 from posebench.datasets.verification import (
     check_bones,
@@ -27,6 +28,7 @@ from posebench.skeletons import HUMAN36M_17
 
 #: Recorded at 120 Hz: every second frame is kept, from the first.
 STEP = 2
+FPS = 60.0
 SPLITS = {"bd": "train", "bk": "train", "dg": "validation", "mm": "test", "tr": "test"}
 CLIP_NAME = re.compile(r"HDM_(?P<actor>[a-z]+)_(?P<action>[A-Za-z0-9]+)_(?P<name>\d+)_120\.amc", re.IGNORECASE)
 
@@ -71,10 +73,9 @@ class Hdm05(Adapter):
 
     name = "hdm05"
     version = "1"
-    skeleton = HUMAN36M_17
-    fps = 60.0
+    forms = (Form("", HUMAN36M_17, FPS),)
 
-    def clips(self, source: Path | None) -> Iterator[Clip]:
+    def clips(self, source: Path | None, form: Form) -> Iterator[Clip]:
         """Every clip, by actor, action and number; all files are found before the first is read."""
         skeletons: dict[Path, AsfSkeleton] = {}
         for file in _files(source):
@@ -87,12 +88,12 @@ class Hdm05(Adapter):
                 action=file.action,
                 name=file.name,
                 split=SPLITS[file.actor],
+                views=seen_by(virtual_cameras(world)),
                 world=world,
-                cameras=virtual_cameras(world),
                 metadata={"file": file.motion.name},
             )
 
-    def count(self, source: Path | None) -> int | None:
+    def count(self, source: Path | None, form: Form) -> int | None:
         """Number of motion files."""
         return len(_files(source))
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from posebench.cameras import Camera, look_at, project, world_to_camera
+from posebench.datasets.human36m_cameras import LENSES
 from posebench.errors import DataDamagedError
 
 #: Height in mm of the point that all cameras look at.
@@ -37,72 +38,13 @@ class Mount:
     lens: Camera
 
 
-def _lens(
-    name: str,
-    height: int,
-    focal: tuple[float, float],
-    center: tuple[float, float],
-    radial: tuple[float, float, float],
-    tangential: tuple[float, float],
-) -> Camera:
-    return Camera(name, 1000, height, focal, center, radial, tangential, (1.0, 0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
-
-
 #: The lenses are the intrinsics of Human3.6M's metadata for 54138969, 55011271, 58860488 and 60457274. Azimuths
 #: are a cross turned off the axes, unevenly, so that no two cameras see mirrored views of a symmetric motion.
 RIG = (
-    Mount(
-        azimuth=47.0,
-        distance=4800.0,
-        height=1550.0,
-        lens=_lens(
-            "cam1",
-            1002,
-            (1145.0494384765625, 1143.7811279296875),
-            (512.54150390625, 515.4514770507812),
-            (-0.20709891617298126, 0.24777518212795258, -0.0030751503072679043),
-            (-0.0009756988729350269, -0.00142447161488235),
-        ),
-    ),
-    Mount(
-        azimuth=131.0,
-        distance=5300.0,
-        height=1700.0,
-        lens=_lens(
-            "cam2",
-            1000,
-            (1149.6756591796875, 1147.5916748046875),
-            (508.8486328125, 508.0649108886719),
-            (-0.1942136287689209, 0.2404085397720337, 0.006819975562393665),
-            (-0.0016190266469493508, -0.0027408944442868233),
-        ),
-    ),
-    Mount(
-        azimuth=228.0,
-        distance=5000.0,
-        height=1400.0,
-        lens=_lens(
-            "cam3",
-            1000,
-            (1149.1407470703125, 1148.7989501953125),
-            (519.8158569335938, 501.40264892578125),
-            (-0.2083381861448288, 0.25548800826072693, -0.0024604974314570427),
-            (0.0014843869721516967, -0.0007599993259645998),
-        ),
-    ),
-    Mount(
-        azimuth=313.0,
-        distance=5500.0,
-        height=1850.0,
-        lens=_lens(
-            "cam4",
-            1002,
-            (1145.5113525390625, 1144.77392578125),
-            (514.9682006835938, 501.88201904296875),
-            (-0.198384091258049, 0.21832367777824402, -0.008947807364165783),
-            (-0.0005872055771760643, -0.0018133620033040643),
-        ),
-    ),
+    Mount(azimuth=47.0, distance=4800.0, height=1550.0, lens=replace(LENSES[0], name="cam1")),
+    Mount(azimuth=131.0, distance=5300.0, height=1700.0, lens=replace(LENSES[1], name="cam2")),
+    Mount(azimuth=228.0, distance=5000.0, height=1400.0, lens=replace(LENSES[2], name="cam3")),
+    Mount(azimuth=313.0, distance=5500.0, height=1850.0, lens=replace(LENSES[3], name="cam4")),
 )
 
 

@@ -21,16 +21,17 @@ class WantedFrames:
 
 
 def wanted_frames(dataset: Dataset, inputs: InputsSpec, limit: int | None = None) -> list[WantedFrames]:
-    """The frames of every sequence of the split, sorted by sequence id.
+    """The frames of every sequence of the split, sorted by sequence id; only those that the data set calls valid.
 
     `limit` keeps the first so many camera frames in that order. Raises
     `UsageError` when the data set is not the one the inputs were made for, and
     what `read_frame_list` raises.
     """
-    if (dataset.name, dataset.version) != (inputs.dataset, inputs.dataset_version):
+    wanted_store = (inputs.dataset, inputs.dataset_version, inputs.form)
+    if (dataset.name, dataset.version, dataset.form) != wanted_store:
         raise UsageError(
-            f"These inputs are for {inputs.dataset} version {inputs.dataset_version}, "
-            f"but {dataset.name} version {dataset.version} is on this machine."
+            f"These inputs are for {inputs.dataset} version {inputs.dataset_version}{_named(inputs.form)}, "
+            f"but {dataset.name} version {dataset.version}{_named(dataset.form)} is on this machine."
         )
     if limit is not None and limit < 1:
         raise UsageError(f"--limit is {limit}; give 1 frame or more.")
@@ -39,6 +40,8 @@ def wanted_frames(dataset: Dataset, inputs: InputsSpec, limit: int | None = None
     left = limit
     for info in dataset.sequences(inputs.split):
         frames = np.arange(0, info.frames, inputs.keep_every)
+        if (valid := dataset.valid(info)) is not None:
+            frames = frames[valid[frames]]
         if listed is not None:
             frames = np.intersect1d(frames, listed.get(info.id, []))
         if left is not None:
@@ -49,3 +52,7 @@ def wanted_frames(dataset: Dataset, inputs: InputsSpec, limit: int | None = None
         if left == 0:
             break
     return wanted
+
+
+def _named(form: str) -> str:
+    return f" in the form {form!r}" if form else ""

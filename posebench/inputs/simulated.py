@@ -7,6 +7,7 @@ are missed, for stretches of frames. `docs/simulated-detector.md` has the
 measurement behind the numbers, and its limits.
 """
 
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -32,12 +33,25 @@ SWAP_GROUPS = (
 )
 
 
-def simulate_detections(sequence: Sequence, severity: Severity, seed: int = 0) -> Keypoints:
+@dataclass(frozen=True)
+class Blur:
+    """What motion blur adds to the errors of a detector, joint by joint as they are in truth.
+
+    `shift` is (frames, joints, 2) pixels, `clarity` (frames, joints) the factor of the confidence, at most 1, and
+    `lost` (frames, joints) where nothing is found.
+    """
+
+    shift: Array
+    clarity: Array
+    lost: npt.NDArray[np.bool_]
+
+
+def simulate_detections(sequence: Sequence, severity: Severity, seed: int = 0, blur: Blur | None = None) -> Keypoints:
     """Keypoints of a sequence as a detector might have found them.
 
     The noise is a function of (version, severity, seed, data set, sequence id)
     and the sequence's length and frame rate: never of its poses or of other
-    sequences. A joint that is missing in the ground truth, that is missed, or
+    sequences. `blur` comes on top of it, and leaves the noise as it is. A joint that is missing in the ground truth, that is missed, or
     that comes to lie outside of the image, is NaN with confidence 0. Pixels
     and confidence are on a grid of 0.001. Raises `UsageError` for a skeleton
     other than `human36m-17`.
@@ -60,6 +74,10 @@ def simulate_detections(sequence: Sequence, severity: Severity, seed: int = 0) -
     error = _relative_error(normal[:, : 6 * joints + 2], uniform[:, :joints], severity, fps)
     confidence = _confidence(normal[:, 6 * joints + 2 :], error, severity, fps)
     exact = true + error * size[:, None, None]
+    if blur is not None:
+        exact += blur.shift
+        exact[blur.lost] = np.nan
+        confidence = np.maximum(confidence * blur.clarity, measured.CONFIDENCE_FLOOR).round(3)
 
     order = _swapped_order(uniform[:, 2 * joints :], true, size, severity, fps)
     exact = np.take_along_axis(exact, order[..., None], axis=1)

@@ -7,6 +7,10 @@ from typing import Any
 from posebench.errors import UsageError
 from posebench.hashing import hash_value
 
+#: What protocols grant unless they say otherwise. Who takes the true lens has its numbers among the assisted; frames
+#: after the one that is lifted, and heatmaps of the same detector, leave them honest.
+STANDARD_GRANTS = ("future_frames", "heatmaps", "intrinsics")
+
 
 @dataclass(frozen=True)
 class InputsSpec:
@@ -14,8 +18,10 @@ class InputsSpec:
 
     `dataset`, `dataset_version`
         The data set and the version of its adapter.
+    `form`
+        The form of the data set (`posebench.datasets.adapter.Form`), empty for its own.
     `split`
-        The split that is predicted.
+        The split that is predicted; several are joined by `+`, `all` is every one.
     `keep_every`
         Every how many frames one is predicted and scored; lifters see all frames around it.
     `frame_list`
@@ -29,6 +35,7 @@ class InputsSpec:
 
     dataset: str
     dataset_version: str
+    form: str
     split: str
     keep_every: int
     frame_list: str

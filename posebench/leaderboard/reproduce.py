@@ -62,6 +62,7 @@ def reproduce(path: Path, device: str = "auto", progress: Progress | None = None
         device=device,
         batch_size=before.run.batch_size,
         flip=bool(before.lifter.settings.get("flip")),
+        resample=bool(before.lifter.settings.get("resample")),
         seed=before.run.seed,
         progress=progress,
     )

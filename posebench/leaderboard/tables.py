@@ -16,6 +16,11 @@ COLUMN_NOTES = {
     "oracle": "Hypotheses chosen with the true poses. A bound, not a result.",
 }
 
+PSEUDO_TRUTH = (
+    "**Pseudo ground truth**: the 3D was triangulated from the very detections that are lifted, so errors against it are "
+    "a lower bound of the true ones."
+)
+
 
 def row_values(board: Board, row: Row, rank: int | None) -> dict[str, Any]:
     """Everything a machine may want of a row; numbers unrounded."""
@@ -27,6 +32,8 @@ def row_values(board: Board, row: Row, rank: int | None) -> dict[str, Any]:
         "lifter": row.lifter,
         "aggregate": row.aggregate,
         "domain": record.lifter.domain,
+        "training_fps": record.lifter.training_fps,
+        "lifted_as": record.lifter.joints,
         "granted": list(record.run.granted),
         "window": record.lifter.window,
         "look_ahead": record.lifter.look_ahead,
@@ -60,6 +67,7 @@ def to_json(board: Board) -> str:
         "scoring": record.protocol.scoring,
         "scoring_hash": record.protocol.scoring_hash,
         "dataset_fingerprint": record.data.fingerprint,
+        "pseudo_truth": record.data.pseudo_truth,
         "rows": board_rows(board),
     }
     return json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n"
@@ -89,14 +97,17 @@ def to_markdown(board: Board) -> str:
     """The board as a Markdown page: honest, assisted and oracle rows in tables of their own."""
     record, inputs = board.record, board.record.protocol.inputs
     plain = [name for name in board.scoring.metrics if METRICS[name].shown]
+    form = f" in the form `{inputs['form']}`" if inputs["form"] else ""
     parts = [
         f"# {board.protocol}\n",
-        f"Data set `{inputs['dataset']}` version {inputs['dataset_version']}, split `{inputs['split']}`, "
+        f"Data set `{inputs['dataset']}` version {inputs['dataset_version']}{form}, split `{inputs['split']}`, "
         f"{record.data.frames:,} camera frames at {record.data.fps:g} Hz; 2D source `{inputs['source']}` version "
         f"{inputs['source_version']}. Rule: {board.scoring.owner}. Averaging over {board.scoring.averaging}; "
         f"predicted root {board.scoring.root}. Inputs `{record.protocol.inputs_hash[:12]}`, scoring "
         f"`{record.protocol.scoring_hash[:12]}`, data `{record.data.fingerprint[:12]}`.\n",
     ]
+    if record.data.pseudo_truth:
+        parts.append(PSEUDO_TRUTH + "\n")
     values = board_rows(board)
     for column, rows in board.rows.items():
         # Absolute errors only stand where a lifter estimates the root.
@@ -116,7 +127,7 @@ def to_markdown(board: Board) -> str:
                 "–" if row["rank"] is None else row["rank"],
                 row["lifter"] if row["aggregate"] == "p-agg" else f"{row['lifter']}, {row['aggregate']}",
                 *(f"{row['metrics'][n]:.1f}" if n in row["metrics"] else "–" for n in shown),
-                row["domain"],
+                _trained(row, record.data.fps),
                 ", ".join(row["granted"]) or "–",
                 row["window"],
                 f"{row['parameters']:,}",
@@ -128,6 +139,12 @@ def to_markdown(board: Board) -> str:
         parts.append(f"## {column.capitalize()}\n\n{COLUMN_NOTES[column]}\n")
         parts.append(tabulate(lines, headers=headers, tablefmt="github", disable_numparse=True) + "\n")
     return "\n".join(parts)
+
+
+def _trained(row: dict[str, Any], fps: float) -> str:
+    """What a row was trained on, and at which frame rate where that is not the data set's."""
+    rate = row["training_fps"]
+    return f"{row['domain']}, at {rate:g} Hz" if rate not in (None, fps) else str(row["domain"])
 
 
 def to_index(boards: list[Board]) -> str:
@@ -142,7 +159,7 @@ def to_index(boards: list[Board]) -> str:
         link = f"[{board.protocol}]({board.protocol}.md)"
         lines.append(
             [
-                link,
+                link + (" (pseudo ground truth)" if board.record.data.pseudo_truth else ""),
                 board.record.data.frames,
                 best.get("honest", "–"),
                 best.get("assisted", "–"),

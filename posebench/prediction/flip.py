@@ -35,6 +35,7 @@ def doubled(inputs: LifterInputs, mirrored: tuple[int, ...]) -> LifterInputs:
         keypoints=torch.cat([inputs.keypoints, (inputs.keypoints * sign + shift)[:, :, order]]),
         confidence=torch.cat([inputs.confidence, inputs.confidence[:, :, order]]),
         root_depth=None if inputs.root_depth is None else torch.cat([inputs.root_depth] * 2),
+        heatmaps=None if inputs.heatmaps is None else inputs.heatmaps.doubled(mirrored, float(inputs.image_size[0])),
         noise_streams=inputs.noise_streams * 2,
     )
 

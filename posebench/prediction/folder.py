@@ -25,7 +25,7 @@ from posebench.files import replace_whole, write_text
 from posebench.hashing import canonical_json, hash_array, hash_value
 from posebench.inputs.spec import InputsSpec
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class PredictionManifest:
     """Of the source file that defines the lifter: changed code does not continue an old folder."""
     space: str
     skeleton: str
+    lifted_as: str
     tail: str
     granted: tuple[str, ...]
     inputs: InputsSpec

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from posebench.datasets.sequence import Sequence
+from posebench.prediction.lazy_heatmaps import LazyHeatmaps
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class LifterInputs:
         (9,) f, c, k, p as `Camera.lens`; only with the privilege `intrinsics`.
     `root_depth`
         (batch, frames) true depth of joint 0 in mm; only with the privilege `root_depth`.
+    `heatmaps`
+        Where each joint may be in the image, drawn when `heatmaps.read` asks; only with the privilege `heatmaps`.
     `action`
         The action's name; only with the privilege `action_label`.
     `noise_streams`
@@ -38,6 +41,7 @@ class LifterInputs:
     fps: float
     lens: Tensor | None = None
     root_depth: Tensor | None = None
+    heatmaps: LazyHeatmaps | None = None
     action: str | None = None
     noise_streams: tuple[torch.Generator, ...] = ()
 

@@ -8,12 +8,16 @@ import torch
 
 from posebench.cameras import Camera
 from posebench.datasets.sequence import Sequence, SequenceInfo
+from posebench.inputs.heatmaps import BuiltHeatmaps
+from posebench.inputs.keypoints import Keypoints
 from posebench.prediction.create import LoadedLifter, build_module
+from posebench.prediction.lazy_heatmaps import LazyHeatmaps
 from posebench.prediction.lifter import LifterInputs
 from posebench.prediction.predict_sequence import check_shape, lift
+from posebench.prediction.spec import ANY_JOINTS
 from posebench.registry.resolve import resolve_model
 from posebench.seeding import frozen_generator, torch_generator
-from posebench.skeletons import SKELETONS, Skeleton
+from posebench.skeletons import HUMAN36M_17, SKELETONS, Skeleton
 
 #: A plain camera for lifters that ask for intrinsics or are fitted.
 MOCK_CAMERA = Camera(
@@ -45,7 +49,8 @@ def mock(name: str, device: str = "auto", batch: int = 2) -> MockRun:
         device = "meta" if tag.described.needs_weights and tag.described.weights is None else "cpu"
     config = dict(tag.config)
     spec = tag.entry.spec(config)
-    skeleton = SKELETONS[spec.skeleton]
+    # A lifter of any joint set is tried on the most usual one.
+    skeleton = HUMAN36M_17 if spec.skeleton == ANY_JOINTS else SKELETONS[spec.skeleton]
     with torch.device(device):
         module = build_module(tag, config)
     lifter = LoadedLifter(module, spec, tag, config, None)
@@ -54,12 +59,12 @@ def mock(name: str, device: str = "auto", batch: int = 2) -> MockRun:
         module.to(device)
     rows = spec.stride or 8
     frames = spec.window if spec.stride else rows + spec.window - 1
-    inputs = _random_inputs(lifter, batch, frames, torch.device(device))
+    inputs = _random_inputs(lifter, skeleton, batch, frames, torch.device(device))
     began = time.perf_counter()
     with torch.inference_mode():
-        lifted = lift(lifter, inputs, flip=False)
+        lifted = lift(lifter, skeleton, inputs, flip=False)
     seconds = time.perf_counter() - began
-    check_shape(lifter, lifted, batch, rows)
+    check_shape(lifter, skeleton, lifted, batch, rows)
     return MockRun(
         tag.name, device, lifter.parameters, tuple(inputs.keypoints.shape), tuple(lifted.poses.shape),
         None if device == "meta" else seconds,
@@ -74,17 +79,22 @@ def random_sequence(skeleton: Skeleton, frames: int = 16) -> Sequence:
     return Sequence(info, skeleton, MOCK_CAMERA, poses.astype(np.float32))
 
 
-def _random_inputs(lifter: LoadedLifter, batch: int, frames: int, device: torch.device) -> LifterInputs:
-    joints = SKELETONS[lifter.spec.skeleton].num_joints
+def _random_inputs(
+    lifter: LoadedLifter, skeleton: Skeleton, batch: int, frames: int, device: torch.device
+) -> LifterInputs:
+    joints = skeleton.num_joints
     privileges = lifter.spec.privileges
     stream = torch_generator("mock", lifter.name)
+    keypoints = 300 + 400 * torch.rand((batch, frames, joints, 2), generator=stream)
+    maps = _random_heatmaps(keypoints, skeleton, device) if "heatmaps" in privileges else None
     inputs = LifterInputs(
-        keypoints=300 + 400 * torch.rand((batch, frames, joints, 2), generator=stream),
+        keypoints=keypoints,
         confidence=torch.ones(batch, frames, joints),
         image_size=torch.tensor([1000.0, 1000.0]),
         fps=50.0,
         lens=torch.tensor(MOCK_CAMERA.lens) if "intrinsics" in privileges else None,
         root_depth=torch.full((batch, frames), 5000.0) if "root_depth" in privileges else None,
+        heatmaps=maps,
         action="standing" if "action_label" in privileges else None,
         noise_streams=tuple(torch_generator("mock", lifter.name, i) for i in range(batch)),
     )
@@ -94,3 +104,12 @@ def _random_inputs(lifter: LoadedLifter, batch: int, frames: int, device: torch.
         if (value := getattr(inputs, name)) is not None
     }
     return replace(inputs, **moved)
+
+
+def _random_heatmaps(keypoints: torch.Tensor, skeleton: Skeleton, device: torch.device) -> LazyHeatmaps:
+    """Heatmaps around keypoints (batch, frames, joints, 2), all of them frames of one sequence."""
+    batch, frames, joints, _ = keypoints.shape
+    count = batch * frames
+    seen = Keypoints(keypoints.flatten(0, 1).numpy(), np.ones((count, joints), np.float32), (1000, 1000))
+    maps = BuiltHeatmaps(seen, skeleton, random_sequence(skeleton, count).info)
+    return LazyHeatmaps.whole(maps, count, device).windows(np.arange(count).reshape(batch, frames))

@@ -10,20 +10,24 @@ from torch import Tensor
 from posebench.datasets.sequence import Sequence
 from posebench.errors import LifterContractError, NotFiniteError, UsageError
 from posebench.inputs.frames import WantedFrames
+from posebench.inputs.heatmaps import sequence_heatmaps
 from posebench.inputs.keypoints import Keypoints
 from posebench.inputs.missing import interpolate_missing
 from posebench.prediction.create import LoadedLifter
 from posebench.prediction.flip import averaged, doubled
 from posebench.prediction.folder import SequencePrediction
+from posebench.prediction.joints import JointConversion
+from posebench.prediction.lazy_heatmaps import LazyHeatmaps
 from posebench.prediction.lifter import Lifted, Lifter, LifterInputs
 from posebench.prediction.timing import ForwardClock
 from posebench.prediction.windows import plan_windows
 from posebench.seeding import torch_generator
-from posebench.skeletons import SKELETONS
+from posebench.skeletons import Skeleton
 
 
 def predict_sequence(
     lifter: LoadedLifter,
+    joints: JointConversion,
     sequence: Sequence,
     keypoints: Keypoints,
     wanted: WantedFrames,
@@ -39,9 +43,10 @@ def predict_sequence(
     """
     spec, device = lifter.spec, clock.device
     interpolated = 0
+    keypoints = joints.shown(keypoints)
     if not spec.accepts_missing:
         keypoints, interpolated = interpolate_missing(keypoints, sequence.info.id)
-    shown = _to_device(lifter, sequence, keypoints, device)
+    shown = _to_device(lifter, joints, sequence, keypoints, device)
     plan = plan_windows(spec, sequence.info.frames)
     poses: list[Tensor] = []
     roots: list[Tensor] = []
@@ -54,10 +59,10 @@ def predict_sequence(
         if clock.passes == 0:
             # With streams of its own: a warm-up must not draw the noise of the pass that counts.
             streams = _streams(seed, sequence.info.id, windows)
-            clock.warm_up(partial(lift, lifter, _window_batch(shown, index, streams, device), flip))
+            clock.warm_up(partial(lift, lifter, joints.lifter, _window_batch(shown, index, streams, device), flip))
         batch = _window_batch(shown, index, _streams(seed, sequence.info.id, windows), device)
-        lifted = clock.time(partial(lift, lifter, batch, flip), frames=int(keep.sum()))
-        check_shape(lifter, lifted, len(windows), keep.shape[1])
+        lifted = clock.time(partial(lift, lifter, joints.lifter, batch, flip), frames=int(keep.sum()))
+        check_shape(lifter, joints.lifter, lifted, len(windows), keep.shape[1])
         kept = torch.from_numpy(keep).to(device)
         poses.append(lifted.poses.transpose(1, 2)[kept])
         if lifted.root is not None:
@@ -70,7 +75,7 @@ def predict_sequence(
     rows = rows[np.argsort(frame[rows], kind="stable")] if spec.tail != "overlap-chunk" else rows
     take = torch.from_numpy(rows).to(device)
     prediction = SequencePrediction(
-        poses=_numpy(torch.cat(poses)[take].transpose(0, 1)),
+        poses=joints.returned(_numpy(torch.cat(poses)[take].transpose(0, 1))),
         frame=frame[rows].astype(np.int64),
         interpolated=interpolated,
         root=_numpy(torch.cat(roots)[take]) if roots else None,
@@ -84,12 +89,17 @@ def predict_sequence(
     return prediction
 
 
-def _to_device(lifter: LoadedLifter, sequence: Sequence, keypoints: Keypoints, device: torch.device) -> LifterInputs:
+def _to_device(
+    lifter: LoadedLifter, joints: JointConversion, sequence: Sequence, keypoints: Keypoints, device: torch.device
+) -> LifterInputs:
     """The whole sequence as one window, with the granted privileges and no other."""
     granted = lifter.spec.privileges
-    if "heatmaps" in granted:
-        raise UsageError(f"{lifter.name} needs heatmaps, and no 2D source of {sequence.info.dataset} has them.")
-    depth = torch.from_numpy(sequence.poses[:, 0, 2])[None].to(device) if "root_depth" in granted else None
+    maps = sequence_heatmaps(sequence, keypoints, joints.lifter) if "heatmaps" in granted else None
+    depth = (
+        torch.from_numpy(sequence.poses[:, sequence.skeleton.root, 2]).float()[None].to(device)
+        if "root_depth" in granted
+        else None
+    )
     return LifterInputs(
         keypoints=torch.from_numpy(keypoints.pixels)[None].to(device),
         confidence=torch.from_numpy(keypoints.confidence)[None].to(device),
@@ -99,6 +109,7 @@ def _to_device(lifter: LoadedLifter, sequence: Sequence, keypoints: Keypoints, d
         if "intrinsics" in granted
         else None,
         root_depth=depth,
+        heatmaps=None if maps is None else LazyHeatmaps.whole(maps, sequence.info.frames, device),
         action=sequence.info.action if "action_label" in granted else None,
     )
 
@@ -118,17 +129,18 @@ def _window_batch(
         fps=shown.fps,
         lens=shown.lens,
         root_depth=None if shown.root_depth is None else shown.root_depth[0][take],
+        heatmaps=None if shown.heatmaps is None else shown.heatmaps.windows(index),
         action=shown.action,
         noise_streams=streams,
     )
 
 
-def lift(lifter: LoadedLifter, inputs: LifterInputs, flip: bool) -> Lifted:
+def lift(lifter: LoadedLifter, joints: Skeleton, inputs: LifterInputs, flip: bool) -> Lifted:
     """Call the lifter, on the doubled batch if `flip`; bare poses become `Lifted` with one hypothesis."""
     module = cast(Lifter, lifter.module)
     if not flip:
         return _as_lifted(module.lift(inputs))
-    mirrored = SKELETONS[lifter.spec.skeleton].mirrored
+    mirrored = joints.mirrored
     lifted = _as_lifted(module.lift(doubled(inputs, mirrored)))
     if lifted.root is not None or lifted.weight is not None:
         raise UsageError(
@@ -143,9 +155,9 @@ def _as_lifted(returned: Tensor | Lifted) -> Lifted:
     return Lifted(returned[:, None] if returned.ndim == 4 else returned)
 
 
-def check_shape(lifter: LoadedLifter, lifted: Lifted, batch: int, rows: int) -> None:
+def check_shape(lifter: LoadedLifter, skeleton: Skeleton, lifted: Lifted, batch: int, rows: int) -> None:
     """Raise `LifterContractError` unless poses are (batch, hypotheses, rows, joints, 3)."""
-    joints = SKELETONS[lifter.spec.skeleton].num_joints
+    joints = skeleton.num_joints
     shape = tuple(lifted.poses.shape)
     if len(shape) != 5 or (shape[0], *shape[2:]) != (batch, rows, joints, 3):
         raise LifterContractError(

@@ -4,20 +4,25 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from posebench.datasets.frame_lists import read_frame_list
 from posebench.datasets.store import Dataset
 from posebench.errors import LifterContractError, UsageError
+from posebench.inputs import heatmaps
 from posebench.inputs.frames import WantedFrames, wanted_frames
 from posebench.inputs.sources import find_source
 from posebench.inputs.spec import InputsSpec
 from posebench.prediction.create import LoadedLifter
 from posebench.prediction.flip import check_flip
 from posebench.prediction.folder import PredictionFolder, PredictionManifest
+from posebench.prediction.joints import joints_between
 from posebench.prediction.lifter import FittedLifter
+from posebench.prediction.predict_resampled import check_resample, predict_resampled
 from posebench.prediction.predict_sequence import predict_sequence
+from posebench.prediction.spec import LifterSpec
 from posebench.prediction.timing import ForwardClock
 
 #: Called with (camera frames done, camera frames in all) after every sequence.
@@ -35,6 +40,8 @@ class RunSettings:
     batch_size: int | None = None
     """Windows a batch; None chooses by window and device."""
     flip: bool = False
+    resample: bool = False
+    """Lift at the lifter's training frame rate where the data's is another, and bring the poses back."""
     limit: int | None = None
     seed: int = 0
 
@@ -91,10 +98,9 @@ def run_predictions(
     granted = check_grants(lifter, inputs)
     if settings.flip:
         check_flip(spec, lifter.name)
-    if spec.skeleton != dataset.skeleton.name:
-        raise UsageError(
-            f"{lifter.name} takes the joint set {spec.skeleton}, but {dataset.name} has {dataset.skeleton.name}."
-        )
+    if settings.resample:
+        check_resample(lifter)
+    joints = joints_between(spec, lifter.name, dataset.name, dataset.skeleton)
     if settings.batch_size is not None and settings.batch_size < 1:
         raise UsageError(f"--batch-size is {settings.batch_size}; give 1 window or more, or 'auto'.")
     device = choose_device(settings.device)
@@ -102,11 +108,12 @@ def run_predictions(
     manifest = PredictionManifest(
         lifter=lifter.name,
         config=lifter.config,
-        settings={"flip": settings.flip},
+        settings=_resolved(settings, spec),
         weights_sha256=lifter.weights.sha256 if lifter.weights else None,
         code_sha256=lifter.code_sha256,
         space=spec.space,
-        skeleton=spec.skeleton,
+        skeleton=joints.dataset.name,
+        lifted_as=joints.lifter.name,
         tail=spec.tail,
         granted=granted,
         inputs=inputs,
@@ -124,14 +131,15 @@ def run_predictions(
     if spec.fitted:
         fit_on_training_split(lifter, dataset)
     source = find_source(inputs.source)
+    predict = predict_resampled if settings.resample else predict_sequence
     total = sum(len(item.frames) for item in wanted)
     done = 0
     with torch.inference_mode(), full_float32():
         for item in wanted:
             if not folder.has(item.info.id):
                 sequence = dataset.read(item.info)
-                prediction = predict_sequence(
-                    lifter, sequence, source.read(sequence), item, clock,
+                prediction = predict(
+                    lifter, joints, sequence, source.read(sequence), item, clock,
                     batch_size=batch_size, flip=settings.flip, seed=settings.seed,
                 )  # fmt: skip
                 folder.write(item.info.id, prediction)
@@ -140,6 +148,12 @@ def run_predictions(
                 progress(done, total)
     clock.settle()
     return PredictionRun(folder, wanted, clock)
+
+
+def _resolved(settings: RunSettings, spec: LifterSpec) -> dict[str, Any]:
+    """What of the settings changes the poses, and how the heatmaps were drawn if the lifter takes them."""
+    drawn = {"heatmaps": heatmaps.describe()} if "heatmaps" in spec.privileges else {}
+    return {"flip": settings.flip, "resample": settings.resample, **drawn}
 
 
 def fit_on_training_split(lifter: LoadedLifter, dataset: Dataset) -> None:

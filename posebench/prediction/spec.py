@@ -13,6 +13,9 @@ Tail = Literal["pad", "shift", "overlap-chunk"]
 #: What a lifter may ask for beyond 2D keypoints.
 Privilege = Literal["future_frames", "intrinsics", "root_depth", "heatmaps", "action_label"]
 
+#: The joint set of a lifter that takes any: it works in that of the data set at hand.
+ANY_JOINTS = "any"
+
 #: Privileges that lean on a true root, camera or label: numbers had with them are `assisted`, never `honest`.
 ASSISTING: frozenset[Privilege] = frozenset({"intrinsics", "root_depth", "action_label"})
 
@@ -21,6 +24,10 @@ ASSISTING: frozenset[Privilege] = frozenset({"intrinsics", "root_depth", "action
 class LifterSpec:
     """The declared behaviour of a lifter; the runner hands out what it names and nothing else.
 
+    `skeleton`
+        The joint set that it takes and returns; `ANY_JOINTS` for that of the
+        data set. A data set with another is converted, where every joint can
+        be made both ways.
     `window`
         Frames that one window shows.
     `stride`
@@ -62,7 +69,7 @@ class LifterSpec:
     fitted: bool = False
 
     def __post_init__(self) -> None:
-        if self.skeleton not in SKELETONS:
+        if self.skeleton != ANY_JOINTS and self.skeleton not in SKELETONS:
             raise UsageError(
                 f"A lifter declares the unknown joint set {self.skeleton!r}; known: {', '.join(SKELETONS)}."
             )

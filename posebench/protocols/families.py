@@ -1,19 +1,35 @@
-"""The named rules of the literature's benchmarks, by `dataset/rule`."""
+"""The rules that posebench brings, by `dataset/rule`: of the literature's benchmarks and of the open data sets."""
 
-from posebench.protocols import human36m, mpi3dhp, threedpw
+from collections.abc import Callable
+
+from posebench.protocols import human36m, mpi3dhp, openbiomechanics, threedpw
+from posebench.protocols.open_sets import open_standard
 from posebench.protocols.protocol import ProtocolFamily
 from posebench.registry.entries import unknown_name
+
+#: Who makes the families of a data set; only those of the one that is asked for are made.
+MAKERS: dict[str, Callable[[], list[ProtocolFamily]]] = {
+    "human36m": human36m.families,
+    "mpi3dhp": mpi3dhp.families,
+    "3dpw": threedpw.families,
+    "openbiomechanics": openbiomechanics.families,
+    "procedural": lambda: [open_standard("procedural", "gt")],
+    "hdm05": lambda: [open_standard("hdm05", "simulated")],
+    "cmu": lambda: [open_standard("cmu", "simulated")],
+    "pose2sim": lambda: [open_standard("pose2sim", "openpose", stored=("openpose", "openpose-raw"))],
+    "arrays": lambda: [open_standard("arrays", "gt", own_sources=True)],
+}
 
 
 def literature() -> dict[str, ProtocolFamily]:
     """Every family of Human3.6M, MPI-INF-3DHP and 3DPW."""
-    made = [*human36m.families(), *mpi3dhp.families(), *threedpw.families()]
-    return {family.name: family for family in made}
+    return {family.name: family for dataset in ("human36m", "mpi3dhp", "3dpw") for family in MAKERS[dataset]()}
 
 
-def find_literature(name: str) -> ProtocolFamily:
+def find_rule(name: str) -> ProtocolFamily:
     """One family; raises `UnknownNameError` with the nearest names."""
-    families = literature()
+    dataset = name.partition("/")[0]
+    families = {family.name: family for family in MAKERS[dataset]()} if dataset in MAKERS else {}
     if name not in families:
         raise unknown_name("protocol", name, families)
     return families[name]

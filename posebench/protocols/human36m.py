@@ -6,24 +6,25 @@ the fewest fields of VideoPose3D's value that make it the other codebase's.
 
 from dataclasses import replace
 
-from posebench.inputs.spec import InputsSpec
+from posebench.inputs.spec import STANDARD_GRANTS, InputsSpec
 from posebench.metrics.best_of import BEST_OF
 from posebench.protocols.open_sets import PCK_14
 from posebench.protocols.protocol import ProtocolFamily, Scoring
 from posebench.skeletons import HUMAN36M_17
 
-#: The 2D files in circulation, `data_2d_h36m_<name>.npz`, and `gt`.
-SOURCES = {"cpn_ft_h36m_dbb": "1", "gt": "1", "detectron_ft_h36m": "1", "sh_ft_h36m": "1", "hrnet": "1"}
+#: The 2D files in circulation, `data_2d_h36m_<name>.npz`, and `gt`; a file of another name is a source as well.
+SOURCES = dict.fromkeys(("cpn_ft_h36m_dbb", "gt", "gt_npz", "detectron_ft_h36m", "sh_ft_h36m", "hrnet"), "1")
 
 INPUTS = InputsSpec(
     dataset="human36m",
     dataset_version="1",
+    form="",
     split="test",
     keep_every=1,
     frame_list="",
     source="cpn_ft_h36m_dbb",
     source_version="1",
-    grants=("future_frames", "intrinsics"),
+    grants=STANDARD_GRANTS,
 )
 
 VIDEOPOSE3D = Scoring(
@@ -129,9 +130,13 @@ HARD = replace(
 
 def families() -> list[ProtocolFamily]:
     """Every family `human36m/<rule>`."""
-    whole = [ProtocolFamily(f"human36m/{scoring.rule}", INPUTS, scoring, SOURCES) for scoring in VARIANTS]
+    image25d = replace(INPUTS, form="motionbert", source="sh_ft_h36m")
+    inputs = {
+        "motionbert": image25d,
+        "best-of-m": replace(INPUTS, keep_every=64),
+        "hard": replace(INPUTS, frame_list="h36ma"),
+    }
     return [
-        *whole,
-        ProtocolFamily("human36m/best-of-m", replace(INPUTS, keep_every=64), BEST_OF_M, SOURCES),
-        ProtocolFamily("human36m/hard", replace(INPUTS, frame_list="h36ma"), HARD, SOURCES),
+        ProtocolFamily(f"human36m/{rule.rule}", inputs.get(rule.rule, INPUTS), rule, SOURCES, own_sources=True)
+        for rule in (*VARIANTS, BEST_OF_M, HARD)
     ]

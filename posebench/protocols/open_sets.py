@@ -1,10 +1,13 @@
-"""The rule of the open data sets (procedural, HDM05): posebench's own, made of published parts.
+"""The rule of the open data sets (procedural, HDM05 and others): posebench's own, made of published parts.
 
 Human3.6M's averaging and root rule as VideoPose3D has them; PCK and AUC as the
 official evaluation of MPI-INF-3DHP, its 14 joints mapped by name.
 """
 
-from posebench.inputs.spec import InputsSpec
+from dataclasses import replace
+
+from posebench.inputs.spec import STANDARD_GRANTS, InputsSpec
+from posebench.inputs.stored import VERSION as STORED_VERSION
 from posebench.protocols.protocol import ProtocolFamily, Scoring
 from posebench.registry.decorators import DATASETS
 from posebench.skeletons import HUMAN36M_17
@@ -43,26 +46,34 @@ OPEN_SCORING = Scoring(
     aggregates=("p-agg", "j-agg", "p-best", "j-best"),
 )
 
-#: Granted are the lens and the frames after; a lifter that takes the lens has its numbers among the assisted.
-GRANTS = ("future_frames", "intrinsics")
 
+def open_standard(
+    dataset: str,
+    default_source: str,
+    *,
+    rule: str = "standard",
+    form: str = "",
+    split: str = "test",
+    stored: tuple[str, ...] = (),
+    own_sources: bool = False,
+) -> ProtocolFamily:
+    """The family `dataset/<rule>`: every frame of a split, any of the computed 2D sources and the `stored` ones.
 
-def open_standard(dataset: str, default_source: str, version: str | None = None) -> ProtocolFamily:
-    """The family `dataset/standard`: every frame of the test split, any of the computed 2D sources.
-
-    `version` is that of the adapter; None asks the registered one.
+    With `own_sources` the data set may store others under the names of the user's files.
     """
-    from posebench.inputs.sources import SOURCES
+    from posebench.inputs.sources import COMPUTED
 
-    sources = {name: source.version for name, source in SOURCES.items()}
+    sources = {name: source.version for name, source in COMPUTED.items()}
+    sources |= dict.fromkeys(stored, STORED_VERSION)
     inputs = InputsSpec(
         dataset=dataset,
-        dataset_version=version or DATASETS.get(dataset).make().version,
-        split="test",
+        dataset_version=DATASETS.get(dataset).make().version,
+        form=form,
+        split=split,
         keep_every=1,
         frame_list="",
         source=default_source,
         source_version=sources[default_source],
-        grants=GRANTS,
+        grants=STANDARD_GRANTS,
     )
-    return ProtocolFamily(f"{dataset}/standard", inputs, OPEN_SCORING, sources)
+    return ProtocolFamily(f"{dataset}/{rule}", inputs, replace(OPEN_SCORING, rule=rule), sources, own_sources)

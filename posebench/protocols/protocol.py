@@ -7,6 +7,7 @@ from typing import Any, Literal
 from posebench.errors import UsageError
 from posebench.hashing import hash_value
 from posebench.inputs.spec import InputsSpec
+from posebench.inputs.stored import VERSION as STORED_VERSION
 from posebench.registry.entries import unknown_name
 
 RootRule = Literal["as-predicted", "zeroed", "subtracted"]
@@ -104,20 +105,26 @@ class Protocol:
 class ProtocolFamily:
     """A protocol for each of several 2D sources: what is registered under `dataset/rule`.
 
-    `inputs` carries the default source; `sources` maps each source name to its version.
+    `inputs` carries the default source; `sources` maps each source name to its
+    version. With `own_sources` the data set may store others, under the names
+    of the user's files. `beside` names families of the same inputs whose
+    numbers are always shown with these.
     """
 
     name: str
     inputs: InputsSpec
     scoring: Scoring
     sources: dict[str, str]
+    own_sources: bool = False
+    beside: tuple[str, ...] = ()
 
     def with_source(self, source: str | None = None) -> Protocol:
         """The protocol with a 2D source (None: the default one); raises `UnknownNameError`."""
         source = source or self.inputs.source
-        if source not in self.sources:
+        if source not in self.sources and not self.own_sources:
             raise unknown_name(f"2D source of {self.name}", source, self.sources)
-        inputs = replace(self.inputs, source=source, source_version=self.sources[source])
+        version = self.sources.get(source, STORED_VERSION)
+        inputs = replace(self.inputs, source=source, source_version=version)
         return Protocol(f"{self.name}+{source}@{self.scoring.version}", inputs, self.scoring)
 
 

@@ -25,10 +25,9 @@ def resolve_protocol(text: str | None = None, dataset: str | None = None, source
     if text is None:
         if dataset is None:
             raise UsageError("Say what to evaluate on: --dataset D or --protocol P.")
-        own = PROTOCOLS.names(f"{dataset}/*")
-        if not own:
-            raise UsageError(f"No protocol is registered for the data set {dataset!r}.")
-        text = f"{dataset}/standard" if f"{dataset}/standard" in own else own[0]
+        text = f"{dataset}/{DATASETS.get(dataset).default_rule}"
+        if text not in PROTOCOLS:
+            raise UsageError(f"No protocol {text!r} is registered; register one, or say which with --protocol.")
     elif "/" not in text and dataset is not None:
         text = f"{dataset}/{text}"
     name, own_source, version = parse_protocol_id(text)

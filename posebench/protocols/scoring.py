@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from posebench.cameras import distort
-from posebench.datasets.sequence import Sequence
+from posebench.datasets.sequence import IMAGE25D, UNLABELLED, Sequence
 from posebench.errors import DataDamagedError, NotFiniteError, UsageError
 from posebench.inputs.frames import WantedFrames
 from posebench.inputs.keypoints import Keypoints
@@ -120,12 +121,13 @@ def _oracle(aggregate: OracleSelection, truth: Tensor, poses: Tensor) -> Tensor:
     return aggregate.select(poses, truth)
 
 
-def _true_poses(scoring: Scoring, sequence: Sequence) -> npt.NDArray[np.float32]:
-    if scoring.truth == "poses":
+def _true_poses(scoring: Scoring, sequence: Sequence) -> npt.NDArray[np.floating[Any]]:
+    if scoring.truth == sequence.truth:
         return sequence.poses
     if scoring.truth not in sequence.truths:
         raise UsageError(
-            f"{scoring.rule!r} scores against {scoring.truth!r}, which {sequence.info.dataset} does not have here."
+            f"{scoring.rule!r} scores against {scoring.truth!r}, which {sequence.info.dataset} does not have here "
+            f"(it has {', '.join((sequence.truth, *sequence.truths))}); choose a rule with one of these."
         )
     return sequence.truths[scoring.truth]
 
@@ -155,7 +157,7 @@ def _estimated_root(
 
 def _image25d_to_mm(poses: Tensor, scoring: Scoring, sequence: Sequence, frames: npt.NDArray[np.int64]) -> Tensor:
     """Pixels and scaled depth to the owner's 2.5D millimetres (MotionBERT, train.py: `pred *= factor`)."""
-    if scoring.truth != "image25d" or sequence.image_scale is None:
+    if scoring.truth != IMAGE25D or sequence.image_scale is None:
         raise UsageError(
             f"The predictions of {sequence.info.id} are in the space 'image25d', and {scoring.rule!r} scores millimetres; "
             "choose a rule with the 2.5D ground truth."
@@ -201,6 +203,11 @@ def _measure(
     `placed` are predicted and true poses in camera space; absolute metrics are left out without them.
     """
     labels = None if sequence.activity is None else np.asarray(sequence.activity)[frames]
+    if labels is not None and scoring.averaging == "actions" and (labels == UNLABELLED).any():
+        raise UsageError(
+            f"{scoring.rule!r} averages over activities, and the files of {sequence.info.dataset} here do not label them; "
+            "prepare it from its owner's files."
+        )
     statistics: dict[str, dict[str, Statistic]] = {}
     measured: dict[object, list[float]] = {}
     for name in scoring.metrics:

@@ -33,15 +33,28 @@ def register_lifter(name: str, spec: "LifterSpec | Callable[[dict[str, Any]], Li
 
 
 def register_dataset(
-    name: str, *, summary: str, licence: str, obtain: str
+    name: str,
+    *,
+    summary: str,
+    licence: str,
+    obtain: str,
+    default_rule: str = "standard",
+    gated: bool = False,
+    page: str = "",
+    citation: str = "",
 ) -> "Callable[[Callable[[], Adapter]], Callable[[], Adapter]]":
     """Register a function without arguments that returns the adapter.
 
-    `summary` is one line for `list`, `obtain` says how a user gets the files.
+    `summary` is one line for `list`, `obtain` says how a user gets the files,
+    `default_rule` is the protocol `name/<rule>` of a run that names none,
+    `gated` that the owner asks for registration; `page` and `citation` are the
+    owner's.
     """
 
     def decorate(make: "Callable[[], Adapter]") -> "Callable[[], Adapter]":
-        DATASETS.add(DatasetEntry(name, origin_of(make), make, summary, licence, obtain))
+        DATASETS.add(
+            DatasetEntry(name, origin_of(make), make, summary, licence, obtain, default_rule, gated, page, citation)
+        )
         return make
 
     return decorate

@@ -27,7 +27,11 @@ class LifterEntry:
 
 @dataclass(frozen=True)
 class DatasetEntry:
-    """A data set. `make()` returns its adapter; the rest is what a user must know before having it."""
+    """A data set. `make()` returns its adapter; the rest is what a user must know before having it.
+
+    `default_rule` is the rule of `--dataset NAME` without a protocol; `gated`
+    means that its owner gives it to registered users only.
+    """
 
     name: str
     origin: str
@@ -35,6 +39,10 @@ class DatasetEntry:
     summary: str
     licence: str
     obtain: str
+    default_rule: str = "standard"
+    gated: bool = False
+    page: str = ""
+    citation: str = ""
 
 
 @dataclass(frozen=True)

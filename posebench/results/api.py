@@ -12,7 +12,7 @@ from posebench.prediction.runner import RunSettings, run_predictions
 from posebench.protocols.protocol import Protocol
 from posebench.protocols.resolve import find_family, resolve_protocol
 from posebench.results.record import Asked, Record
-from posebench.results.run import evaluate_lifter
+from posebench.results.run import evaluate_lifter, record_beside
 from posebench.results.score import Scores, score_predictions
 
 #: Called with (stage, done, all).
@@ -30,6 +30,7 @@ def predict(
     device: str = "auto",
     batch_size: int | None = None,
     flip: bool | None = None,
+    resample: bool = False,
     seed: int = 0,
     weights: Path | None = None,
     progress: Progress | None = None,
@@ -37,12 +38,13 @@ def predict(
     """Predict every test frame of a protocol's inputs into a folder; an interrupted folder is taken up again.
 
     Give `dataset` (its default protocol), or `protocol`, or both; `keypoints`
-    swaps the 2D source. Raises subclasses of `posebench.errors.PosebenchError`.
+    swaps the 2D source; `resample` lifts at the lifter's training frame rate.
+    Raises subclasses of `posebench.errors.PosebenchError`.
     """
     chosen = resolve_protocol(protocol, dataset, keypoints)
     lifter = load_lifter(model, weights)
-    data = load_dataset(chosen.inputs.dataset)
-    settings = run_settings(lifter, limit, device, batch_size, flip, seed)
+    data = load_dataset(chosen.inputs.dataset, chosen.inputs.form)
+    settings = run_settings(lifter, limit, device, batch_size, flip, resample, seed)
     report = (lambda done, total: progress("predict", done, total)) if progress else None
     return run_predictions(lifter, data, chosen.inputs, Path(predictions), settings, report).folder
 
@@ -56,7 +58,9 @@ def score(predictions: Path | str, protocol: str | None = None, progress: Progre
     folder = PredictionFolder.open(Path(predictions))
     chosen = protocol_for(folder, protocol)
     report = (lambda done, total: progress("score", done, total)) if progress else None
-    return score_predictions(folder, load_dataset(folder.manifest.inputs.dataset), chosen, report)
+    return score_predictions(
+        folder, load_dataset(folder.manifest.inputs.dataset, folder.manifest.inputs.form), chosen, report
+    )
 
 
 def evaluate(
@@ -69,6 +73,7 @@ def evaluate(
     device: str = "auto",
     batch_size: int | None = None,
     flip: bool | None = None,
+    resample: bool = False,
     seed: int = 0,
     weights: Path | None = None,
     predictions: Path | str | None = None,
@@ -80,28 +85,68 @@ def evaluate(
     `POSEBENCH_DATA` that is removed at the end; after an interruption the same
     call takes it up. Arguments and errors as `predict`.
     """
+    return evaluate_beside(
+        model, dataset=dataset, protocol=protocol, keypoints=keypoints, limit=limit, device=device,
+        batch_size=batch_size, flip=flip, resample=resample, seed=seed, weights=weights, predictions=predictions, progress=progress,
+    )[0]  # fmt: skip
+
+
+def evaluate_beside(
+    model: str,
+    *,
+    dataset: str | None = None,
+    protocol: str | None = None,
+    keypoints: str | None = None,
+    limit: int | None = None,
+    device: str = "auto",
+    batch_size: int | None = None,
+    flip: bool | None = None,
+    resample: bool = False,
+    seed: int = 0,
+    weights: Path | None = None,
+    predictions: Path | str | None = None,
+    progress: Progress | None = None,
+) -> tuple[Record, ...]:
+    """The record of `evaluate`, then one for each rule that is always shown beside it (`ProtocolFamily.beside`).
+
+    A rule whose ground truth this copy of the data set does not have is left
+    away. Arguments and errors as `predict`.
+    """
     chosen = resolve_protocol(protocol, dataset, keypoints)
     lifter = load_lifter(model, weights)
-    settings = run_settings(lifter, limit, device, batch_size, flip, seed)
+    settings = run_settings(lifter, limit, device, batch_size, flip, resample, seed)
     folder = Path(predictions) if predictions is not None else working_folder(lifter, chosen, settings)
     ensure_writable(folder)
     asked = Asked(
         model=model, protocol=protocol, dataset=dataset, keypoints=keypoints, limit=limit, device=device,
-        batch_size=batch_size, flip=flip, seed=seed,
+        batch_size=batch_size, flip=flip, resample=resample, seed=seed,
     )  # fmt: skip
-    data = load_dataset(chosen.inputs.dataset)
-    record = evaluate_lifter(lifter, data, chosen, folder, settings, asked, progress).record
+    data = load_dataset(chosen.inputs.dataset, chosen.inputs.form)
+    evaluation = evaluate_lifter(lifter, data, chosen, folder, settings, asked, progress)
+    records = [evaluation.record]
+    for name in find_family(family_name(chosen)).beside:
+        other = find_family(name).with_source(chosen.inputs.source)
+        if other.scoring.truth in data.truths:
+            # What is asked for when the row is run again is the rule it was scored under.
+            as_asked = asked.model_copy(update={"protocol": other.id, "dataset": None, "keypoints": None})
+            records.append(record_beside(lifter, data, other, evaluation, as_asked))
     if predictions is None:
         shutil.rmtree(folder)
-    return record
+    return tuple(records)
 
 
 def run_settings(
-    lifter: LoadedLifter, limit: int | None, device: str, batch_size: int | None, flip: bool | None, seed: int
+    lifter: LoadedLifter,
+    limit: int | None,
+    device: str,
+    batch_size: int | None,
+    flip: bool | None,
+    resample: bool,
+    seed: int,
 ) -> RunSettings:
     """The settings of a run: what was asked, else what the tag's manifest entry says."""
     chosen = bool(lifter.tag.described.settings.get("flip", False)) if flip is None else flip
-    return RunSettings(device=device, batch_size=batch_size, flip=chosen, limit=limit, seed=seed)
+    return RunSettings(device=device, batch_size=batch_size, flip=chosen, resample=resample, limit=limit, seed=seed)
 
 
 def protocol_for(folder: PredictionFolder, protocol: str | None) -> Protocol:
@@ -111,13 +156,19 @@ def protocol_for(folder: PredictionFolder, protocol: str | None) -> Protocol:
         return resolve_protocol(None, inputs.dataset, inputs.source)
     chosen = resolve_protocol(protocol, inputs.dataset)
     # A rule named without a source means the source that was predicted from.
-    return chosen if "+" in protocol else find_family(chosen.id.partition("+")[0]).with_source(inputs.source)
+    return chosen if "+" in protocol else find_family(family_name(chosen)).with_source(inputs.source)
+
+
+def family_name(protocol: Protocol) -> str:
+    """`dataset/rule` of a protocol."""
+    return protocol.id.partition("+")[0]
 
 
 def working_folder(lifter: LoadedLifter, protocol: Protocol, settings: RunSettings) -> Path:
     """Where a run without --predictions keeps its poses until it is scored: one folder for one set of settings."""
     key = hash_value(
         [lifter.name, lifter.config, lifter.weights.sha256 if lifter.weights else "", lifter.code_sha256,
-         protocol.inputs.hash, settings.device, settings.batch_size, settings.flip, settings.limit, settings.seed]
+         protocol.inputs.hash, settings.device, settings.batch_size, settings.flip, settings.resample,
+         settings.limit, settings.seed]
     )  # fmt: skip
     return data_root() / "runs" / key[:16]

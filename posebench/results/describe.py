@@ -7,13 +7,14 @@ from posebench.registry.decorators import DATASETS, LIFTERS, PROTOCOLS
 from posebench.registry.entries import unknown_name
 from posebench.registry.plugins import load_plugins
 from posebench.registry.resolve import ModelTag, model_tags, resolve_model
+from posebench.results.describe_dataset import describe_dataset
 
 
 def describe(name: str) -> dict[str, Any]:
     """Plain values about `name`; raises `UnknownNameError` with the nearest names of any kind."""
     load_plugins()
     if name in DATASETS:
-        return _describe_dataset(name)
+        return describe_dataset(name)
     if "/" in name:
         return _describe_protocol(name)
     if name.partition(".")[0] in LIFTERS:
@@ -56,31 +57,6 @@ def _describe_model(tag: ModelTag) -> dict[str, Any]:
         "card": described.card,
         "reported by the paper": [n.model_dump(mode="json") for n in tag.paper.reported] if tag.paper else [],
     }
-
-
-def _describe_dataset(name: str) -> dict[str, Any]:
-    from posebench.datasets.library import is_prepared, load_dataset, store_path
-
-    entry = DATASETS.get(name)
-    adapter = entry.make()
-    value: dict[str, Any] = {
-        "data set": name,
-        "summary": entry.summary,
-        "licence": entry.licence,
-        "how to get it": entry.obtain,
-        "origin": entry.origin,
-        "adapter version": adapter.version,
-        "joints": adapter.skeleton.name,
-        "frame rate": adapter.fps,
-        "store": str(store_path(adapter)),
-        "prepared": is_prepared(adapter),
-        "protocols": PROTOCOLS.names(f"{name}/*"),
-    }
-    if is_prepared(adapter):
-        dataset = load_dataset(name)
-        value["fingerprint"] = dataset.fingerprint
-        value["camera frames"] = {s: sum(info.frames for info in dataset.sequences(s)) for s in dataset.splits}
-    return value
 
 
 def _describe_protocol(name: str) -> dict[str, Any]:

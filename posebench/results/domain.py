@@ -7,7 +7,7 @@ from posebench.results.record import Domain
 
 
 def domain_of(trained_on: Iterable[TrainingSet] | None, dataset: str, split: str, fitted: bool) -> Domain:
-    """`contaminated` if (a part of) what is scored was trained on, `in-domain` if another split of the data set was, else `cross-dataset`.
+    """`contaminated` if a part of what is scored was trained on, `in-domain` if another split was, else `cross-dataset`.
 
     `fitted` lifters learn from the data set's training split when they run.
     A lifter that learned from nothing is `untrained`; None, for weights of a
@@ -15,9 +15,13 @@ def domain_of(trained_on: Iterable[TrainingSet] | None, dataset: str, split: str
     """
     if trained_on is None:
         return "unknown"
-    seen = {(item.dataset, item.split) for item in trained_on}
-    if (dataset, split) in seen or (split == "all" and any(name == dataset for name, _ in seen)):
+    seen = {(item.dataset, part) for item in trained_on for part in item.split.split("+")}
+    if fitted:
+        seen.add((dataset, "train"))
+    own = {part for name, part in seen if name == dataset}
+    scored = set(split.split("+"))
+    if own & scored or (own and "all" in own | scored):
         return "contaminated"
-    if fitted or any(name == dataset for name, _ in seen):
+    if own:
         return "in-domain"
     return "cross-dataset" if seen else "untrained"

@@ -1,23 +1,18 @@
 """A picture of predictions beside the truth: what the lifter saw, its pose from the camera and from the side."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from posebench.datasets.sequence import Sequence
 from posebench.datasets.store import Dataset
 from posebench.errors import UsageError
 from posebench.files import replace_whole
 from posebench.inputs.frames import wanted_frames
-from posebench.inputs.keypoints import Keypoints
 from posebench.inputs.sources import find_source
 from posebench.prediction.folder import PredictionFolder
-from posebench.skeletons import Skeleton
+from posebench.results.drawing import FROM_THE_CAMERA, FROM_THE_SIDE, TRUTH, draw_keypoints, draw_pose
 
 COLUMNS = 5
-RIGHT, LEFT, MIDDLE, TRUTH = "#c0392b", "#2471a3", "#34495e", "#b9c2c9"
 
 
 def draw_predictions(folder: PredictionFolder, dataset: Dataset, sequence_id: str | None, path: Path) -> str:
@@ -42,17 +37,19 @@ def draw_predictions(folder: PredictionFolder, dataset: Dataset, sequence_id: st
     seen = find_source(manifest.inputs.source).read(sequence)
     prediction = folder.read(chosen)
     poses = prediction.poses.mean(axis=0)
+    root = sequence.skeleton.root
     if manifest.space == "camera":
-        poses = poses - poses[:, :1]
+        poses = poses - poses[:, root : root + 1]
     rows = np.linspace(0, len(poses) - 1, min(COLUMNS, len(poses))).round().astype(int)
     figure, axes = plt.subplots(3, len(rows), figsize=(2.4 * len(rows), 7.6), squeeze=False)
     for column, row in enumerate(rows):
         frame = int(prediction.frame[row])
-        truth = sequence.poses[frame] - sequence.poses[frame, :1]
-        _draw_seen(axes[0, column], sequence.skeleton, seen, frame)
+        truth = sequence.poses[frame] - sequence.poses[frame, root : root + 1]
+        draw_keypoints(axes[0, column], sequence.skeleton, seen.pixels[frame])
         axes[0, column].set_title(f"frame {frame}", fontsize=9)
-        for axis, horizontal in ((axes[1, column], 0), (axes[2, column], 2)):
-            _draw_pose(axis, sequence, truth, poses[row], horizontal)
+        for axis, across in ((axes[1, column], FROM_THE_CAMERA), (axes[2, column], FROM_THE_SIDE)):
+            draw_pose(axis, sequence.skeleton, truth, across, TRUTH, width=4.0)
+            draw_pose(axis, sequence.skeleton, poses[row], across)
         error = np.linalg.norm(poses[row] - truth, axis=-1).mean()
         axes[1, column].set_title(f"MPJPE {error:.0f} mm", fontsize=9)
     for axis, label in zip(axes[:, 0], ("2D seen", "from the camera", "from the side"), strict=True):
@@ -65,28 +62,3 @@ def draw_predictions(folder: PredictionFolder, dataset: Dataset, sequence_id: st
     replace_whole(path, lambda part: figure.savefig(part, format=kind, dpi=120))
     plt.close(figure)
     return chosen
-
-
-def _colour(skeleton: Skeleton, joint: int) -> str:
-    return RIGHT if joint in skeleton.right else LEFT if joint in skeleton.left else MIDDLE
-
-
-def _draw_seen(axis: Any, skeleton: Skeleton, seen: Keypoints, frame: int) -> None:
-    """The keypoints about the person; a missing joint leaves a gap."""
-    pixels = seen.pixels[frame]
-    for parent, child in skeleton.bones:
-        axis.plot(*pixels[[parent, child]].T, color=_colour(skeleton, child), linewidth=1.6, solid_capstyle="round")
-    axis.set_aspect("equal", adjustable="datalim")
-    axis.invert_yaxis()
-    axis.set(xticks=[], yticks=[])
-
-
-def _draw_pose(axis: Any, sequence: Sequence, truth: npt.NDArray[Any], pose: npt.NDArray[Any], horizontal: int) -> None:
-    for values, colour, width in ((truth, TRUTH, 4.0), (pose, None, 1.6)):
-        for parent, child in sequence.skeleton.bones:
-            axis.plot(
-                values[[parent, child], horizontal], values[[parent, child], 1], linewidth=width,
-                color=colour or _colour(sequence.skeleton, child), solid_capstyle="round",
-            )  # fmt: skip
-    axis.set_aspect("equal")
-    axis.set(xlim=(-1100, 1100), ylim=(1150, -1050), xticks=[], yticks=[])

@@ -15,7 +15,7 @@ from posebench.errors import DataDamagedError, DataMissingError
 from posebench.files import write_text
 from posebench.registry.manifest import TrainingSet
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Column = Literal["honest", "assisted", "oracle"]
 Domain = Literal["in-domain", "cross-dataset", "contaminated", "untrained", "unknown"]
@@ -36,6 +36,7 @@ class Asked(_Part):
     device: str
     batch_size: int | None
     flip: bool | None
+    resample: bool
     seed: int
 
 
@@ -70,6 +71,8 @@ class LifterPart(_Part):
     tail: str
     look_ahead: int
     space: str
+    joints: str
+    """The joint set it worked in; the data's own where it takes any."""
     training_fps: float | None
 
 
@@ -78,7 +81,11 @@ class DataPart(_Part):
 
     dataset: str
     version: str
+    form: str
+    """The form of the data set, empty for its own."""
     fingerprint: str
+    pseudo_truth: bool
+    """The ground truth was made from the very detections: errors against it are a lower bound."""
     split: str
     frame_list_sha256: str | None
     fps: float
@@ -140,7 +147,7 @@ class SequencePart(_Part):
 class Record(_Part):
     """One run. Only kinds `score` and `external` reach accuracy tables."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     kind: Literal["score", "smoke", "timing", "external"]
     id: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
     created: str

@@ -64,6 +64,15 @@ def evaluate_lifter(
     return Evaluation(_make_record(lifter, dataset, protocol, run, scores, asked, wall), run)
 
 
+def record_beside(
+    lifter: LoadedLifter, dataset: Dataset, protocol: Protocol, evaluation: Evaluation, asked: Asked
+) -> Record:
+    """The record of an evaluation's predictions under another rule of the same inputs."""
+    scores = score_predictions(evaluation.run.folder, dataset, protocol)
+    wall = evaluation.record.timing.wall_seconds
+    return _make_record(lifter, dataset, protocol, evaluation.run, scores, asked, wall)
+
+
 def _make_record(
     lifter: LoadedLifter,
     dataset: Dataset,
@@ -109,11 +118,14 @@ def _make_record(
             tail=spec.tail,
             look_ahead=spec.look_ahead,
             space=spec.space,
+            joints=manifest.lifted_as,
             training_fps=spec.fps,
         ),
         data=DataPart(
             dataset=dataset.name,
             version=dataset.version,
+            form=dataset.form,
+            pseudo_truth=dataset.pseudo_truth,
             fingerprint=dataset.fingerprint,
             split=protocol.inputs.split,
             frame_list_sha256=manifest.frame_list_sha256,

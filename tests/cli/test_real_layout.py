@@ -24,13 +24,13 @@ def _own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def stores() -> list[str]:
-    return sorted(path.name for path in data_root().rglob("*") if path.is_file())
+    return sorted(path.name for path in data_root().rglob("*.safetensors"))
 
 
 def test_prepare_verify_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = write_hdm05(tmp_path / "hdm05", CLIPS)
     assert run_command(["data", "prepare", "hdm05", "--source", str(source)]) == 0
-    assert stores() == ["hdm05-1.safetensors"]
+    assert stores() == ["hdm05@1.safetensors"]
     capsys.readouterr()
     # A cut of five clips is not the benchmark, and verify says so.
     assert run_command(["data", "verify", "hdm05", "--json"]) == 1
@@ -59,16 +59,16 @@ def test_a_damaged_file_leaves_no_store_and_an_older_store_as_it_was(
     assert stores() == []
     damaged.write_bytes(whole)
     assert run_command(["data", "prepare", "hdm05", "--source", str(source)]) == 0
-    before = (data_root() / "stores" / "hdm05-1.safetensors").read_bytes()
+    before = (data_root() / "stores" / "hdm05@1.safetensors").read_bytes()
     damaged.write_bytes(whole.replace(b"root", b"rost", 1))
     assert run_command(["data", "prepare", "hdm05", "--source", str(source)]) == 3
-    assert (data_root() / "stores" / "hdm05-1.safetensors").read_bytes() == before
-    assert stores() == ["hdm05-1.safetensors"]
+    assert (data_root() / "stores" / "hdm05@1.safetensors").read_bytes() == before
+    assert stores() == ["hdm05@1.safetensors"]
 
 
 def test_a_store_that_was_altered_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["data", "prepare", "hdm05", "--source", str(write_hdm05(tmp_path / "hdm05", CLIPS))]) == 0
-    store = data_root() / "stores" / "hdm05-1.safetensors"
+    store = data_root() / "stores" / "hdm05@1.safetensors"
     content = bytearray(store.read_bytes())
     content[-5] ^= 64
     store.write_bytes(content)

@@ -7,8 +7,8 @@ import pytest
 from asf_files import motion, naive_ends, write_cmu
 
 from posebench.datasets.cmu import Cmu, slug, split_of
-from posebench.datasets.store import write_store
 from posebench.datasets.verification import run_checks
+from posebench.datasets.write_store import write_store
 from posebench.errors import DataDamagedError, DataMissingError, PosebenchError
 
 REAL = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "cmu"
@@ -23,8 +23,8 @@ ROWS = [
 def test_the_index_decides(tmp_path: Path) -> None:
     source = write_cmu(tmp_path, ROWS, frames=6)
     (source / "02" / "02_99.amc").write_text("not in the index, so never read")
-    assert Cmu().count(source) == 4
-    clips = {clip.id: clip for clip in Cmu().clips(source)}
+    assert Cmu().count(source, Cmu.forms[0]) == 4
+    clips = {clip.id: clip for clip in Cmu().clips(source, Cmu.forms[0])}
     assert {name: (clip.split, len(clip.world)) for name, clip in clips.items()} == {
         "02/run-jog/03": ("train", 6),
         "02/bend-over-scoop-up-rise-lift-arm/06": ("train", 3),
@@ -33,7 +33,7 @@ def test_the_index_decides(tmp_path: Path) -> None:
     }
     slow = clips["38/walk-slow/01"]
     assert slow.metadata == {"file": "38_01.amc", "description": "Walk  (slow)"}
-    assert len(slow.cameras) == 4
+    assert len(slow.views) == 4
     np.testing.assert_allclose(slow.world[1, 6], naive_ends(motion(6)[4])["ltibia"], atol=1e-9)
 
 
@@ -61,13 +61,13 @@ def test_a_bad_row_is_named(
     source = write_cmu(tmp_path, [("02", "02_01.amc", "120", "walk")])
     (source / "index.csv").write_text("subject,file,fps,description\n" + ",".join(row) + "\n")
     with pytest.raises(error, match=message):
-        list(Cmu().clips(source))
+        list(Cmu().clips(source, Cmu.forms[0]))
 
 
 def test_missing_files_have_their_own_sentences(tmp_path: Path) -> None:
     def refuse(error: type[PosebenchError], message: str, folder: Path | None = tmp_path) -> None:
         with pytest.raises(error, match=message):
-            write_store(Cmu(), Cmu().clips(folder), tmp_path / "stores" / "cmu.safetensors")
+            write_store(Cmu(), Cmu.forms[0], Cmu().clips(folder, Cmu.forms[0]), tmp_path / "stores" / "cmu.safetensors")
         assert not (tmp_path / "stores").exists()
 
     refuse(DataMissingError, "no folder was given", None)
@@ -87,6 +87,6 @@ def test_missing_files_have_their_own_sentences(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="the CMU clips are not at ../shared/data/cmu beside the repository")
 def test_the_real_clips_pass_every_check(tmp_path: Path) -> None:
-    store = write_store(Cmu(), Cmu().clips(REAL), tmp_path / "cmu.safetensors")
+    store = write_store(Cmu(), Cmu.forms[0], Cmu().clips(REAL, Cmu.forms[0]), tmp_path / "cmu.safetensors")
     assert [check for check in run_checks(Cmu(), store) if not check.passed] == []
     assert {info.subject for info in store.sequences("validation")} == {"16"}

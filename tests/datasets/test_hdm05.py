@@ -9,9 +9,9 @@ from asf_files import amc_text, asf_text, motion, naive_ends, write, write_hdm05
 
 from posebench.cameras import project, world_to_camera
 from posebench.datasets.hdm05 import FRAMES, Hdm05
-from posebench.datasets.store import write_store
 from posebench.datasets.verification import run_checks
 from posebench.datasets.virtual_rig import MARGIN, RIG, inside_image, virtual_cameras
+from posebench.datasets.write_store import write_store
 from posebench.errors import DataDamagedError, DataMissingError, PosebenchError
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
@@ -31,8 +31,8 @@ def test_reads_the_owner_s_tree(tmp_path: Path, flat: bool) -> None:
     source = write_hdm05(tmp_path / "source", CLIPS, flat)
     (source / "squat1Reps" if not flat else source).joinpath("._HDM_bd_squat1Reps_001_120.amc").write_bytes(b"macOS")
     adapter = Hdm05()
-    assert adapter.count(source) == 5
-    clips = {clip.id: clip for clip in adapter.clips(source)}
+    assert adapter.count(source, adapter.forms[0]) == 5
+    clips = {clip.id: clip for clip in adapter.clips(source, adapter.forms[0])}
     assert {clip.split: clip.subject for clip in clips.values()} == {"train": "bk", "validation": "dg", "test": "tr"}
     assert list(clips) == sorted(clips)
     # 120 to 60 Hz: frames 0, 2, 4, 6.
@@ -47,19 +47,22 @@ def test_skeleton_beside_its_clip_and_upper_case_names(tmp_path: Path) -> None:
     write(tmp_path / "HDM_bk.asf", asf_text(scale={"ltibia": 2.0}))
     write(tmp_path / "squat1Reps" / "HDM_BK.ASF", asf_text())
     write(tmp_path / "squat1Reps" / "HDM_bk_squat1Reps_006_120.AMC", amc_text(motion(2)))
-    (clip,) = Hdm05().clips(tmp_path)
+    (clip,) = Hdm05().clips(tmp_path, Hdm05.forms[0])
     np.testing.assert_allclose(clip.world[0, 6], naive_ends(motion(1)[0])["ltibia"], atol=1e-9)
 
 
 def test_same_files_same_fingerprint(tmp_path: Path) -> None:
     source = write_hdm05(tmp_path / "source", CLIPS)
     flat = write_hdm05(tmp_path / "flat", CLIPS, flat=True)
-    stores = [write_store(Hdm05(), Hdm05().clips(s), tmp_path / f"{s.name}.safetensors") for s in (source, flat)]
+    stores = [
+        write_store(Hdm05(), Hdm05.forms[0], Hdm05().clips(s, Hdm05.forms[0]), tmp_path / f"{s.name}.safetensors")
+        for s in (source, flat)
+    ]
     assert stores[0].fingerprint == stores[1].fingerprint == stores[0].compute_fingerprint()
 
 
 def test_cameras_stand_where_documented(tmp_path: Path) -> None:
-    (clip,) = Hdm05().clips(write_hdm05(tmp_path, {"bd_squat1Reps_001": 9}))
+    (clip,) = Hdm05().clips(write_hdm05(tmp_path, {"bd_squat1Reps_001": 9}), Hdm05.forms[0])
     # The numbers of docs/datasets/hdm05.md.
     assert [(mount.azimuth, mount.distance, mount.height) for mount in RIG] == [
         (47.0, 4800.0, 1550.0),
@@ -69,8 +72,8 @@ def test_cameras_stand_where_documented(tmp_path: Path) -> None:
     ]
     root = clip.world[:, 0, :2]
     middle = np.round((root.min(axis=0) + root.max(axis=0)) / 2)
-    assert [camera.name for camera in clip.cameras] == ["cam1", "cam2", "cam3", "cam4"]
-    for camera, mount in zip(clip.cameras, RIG, strict=True):
+    assert [camera.name for camera in [view.camera for view in clip.views]] == ["cam1", "cam2", "cam3", "cam4"]
+    for camera, mount in zip([view.camera for view in clip.views], RIG, strict=True):
         offset = np.array(camera.position[:2]) - middle
         assert np.hypot(*offset) == pytest.approx(mount.distance, abs=0.01)
         assert 4500 <= mount.distance <= 5500
@@ -116,7 +119,7 @@ def test_refusals_leave_no_store(tmp_path: Path) -> None:
     def refuse(folder: Path | None, error: type[PosebenchError], message: str) -> None:
         store = tmp_path / "stores" / "hdm05.safetensors"
         with pytest.raises(error, match=message) as caught:
-            write_store(Hdm05(), Hdm05().clips(folder), store)
+            write_store(Hdm05(), Hdm05.forms[0], Hdm05().clips(folder, Hdm05.forms[0]), store)
         assert "\n" not in str(caught.value)
         assert caught.value.exit_code == 3
         assert not store.parent.exists() or not list(store.parent.iterdir())
@@ -144,7 +147,7 @@ def test_refusals_leave_no_store(tmp_path: Path) -> None:
 
 def test_verify_tells_an_incomplete_benchmark(tmp_path: Path) -> None:
     source = write_hdm05(tmp_path / "source", {**CLIPS, "tr_walk_001": 4})
-    store = write_store(Hdm05(), Hdm05().clips(source), tmp_path / "hdm05.safetensors")
+    store = write_store(Hdm05(), Hdm05.forms[0], Hdm05().clips(source, Hdm05.forms[0]), tmp_path / "hdm05.safetensors")
     failed = {check.name: check.detail for check in run_checks(Hdm05(), store) if not check.passed}
     assert set(failed) == {"actions", "frames"}
     assert "squat1Reps has 3 clips, not 52" in failed["actions"]
@@ -155,7 +158,9 @@ def test_verify_tells_an_incomplete_benchmark(tmp_path: Path) -> None:
 @pytest.mark.skipif(not REAL.is_dir(), reason="HDM05 is not at ../shared/data/hdm05 beside the repository")
 def test_the_real_clips_pass_every_check(tmp_path: Path) -> None:
     adapter = Hdm05()
-    store = write_store(adapter, adapter.clips(REAL), tmp_path / "hdm05.safetensors")
+    store = write_store(
+        adapter, adapter.forms[0], adapter.clips(REAL, adapter.forms[0]), tmp_path / "hdm05.safetensors"
+    )
     checks = {check.name: check for check in run_checks(adapter, store)}
     assert [check for check in checks.values() if not check.passed] == []
     assert "known: dg/lieDownFloor/014: LKnee at 34.3 m/s after frame 120" in checks["speeds"].detail

@@ -12,12 +12,14 @@ from asf_files import amc_text, asf_text, motion, write
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from posebench.datasets.adapter import Check, Clip
+from posebench.datasets.adapter import Check
+from posebench.datasets.clip import Clip
 from posebench.datasets.cmu import Cmu
 from posebench.datasets.hdm05 import Hdm05
-from posebench.datasets.store import Dataset, write_store
+from posebench.datasets.store import Dataset
 from posebench.datasets.verification import check_frame_counts, check_inside_image, check_speeds, run_checks
-from posebench.errors import UsageError
+from posebench.datasets.write_store import write_store
+from posebench.errors import DataDamagedError, UsageError
 from posebench.skeletons import HUMAN36M_17
 
 World = npt.NDArray[np.floating[Any]]
@@ -31,7 +33,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> list[Clip]:
     for actor, number in (("bd", 1), ("bd", 2), ("bd", 3), ("tr", 4)):
         write(source / f"HDM_{actor}.asf", asf_text())
         write(source / f"HDM_{actor}_squat1Reps_{number:03}_120.amc", amc_text(motion(40)))
-    return list(Hdm05().clips(source))
+    return list(Hdm05().clips(source, Hdm05.forms[0]))
 
 
 def spoil(clips: list[Clip], change: Callable[[World], World], path: Path) -> dict[str, Check]:
@@ -41,7 +43,7 @@ def spoil(clips: list[Clip], change: Callable[[World], World], path: Path) -> di
         for clip in clips:
             yield replace(clip, world=change(clip.world.copy())) if clip.id == "bd/squat1Reps/002" else clip
 
-    store = write_store(Hdm05(), changed(), path / "hdm05.safetensors")
+    store = write_store(Hdm05(), Hdm05.forms[0], changed(), path / "hdm05.safetensors")
     return {check.name: check for check in run_checks(Hdm05(), store) if check.name not in ("actions", "frames")}
 
 
@@ -95,11 +97,16 @@ def test_swapped_wrists_alone_are_told_by_the_bones(clips: list[Clip], tmp_path:
     assert "bd/squat1Reps/002: LElbow-LWrist varies by" in failed["bones"]
 
 
-@pytest.mark.parametrize(("factor", "unit"), [(0.001, "m"), (0.1, "cm")])
-def test_other_units_name_clip_and_unit(clips: list[Clip], tmp_path: Path, factor: float, unit: str) -> None:
-    failed = failures(spoil(clips, lambda world: world * factor, tmp_path))
-    assert failed["units"].startswith("bd/squat1Reps/002: ")
-    assert failed["units"].endswith(f"looks like {unit} given for mm")
+@pytest.mark.parametrize(("factor", "unit"), [(0.001, "metres"), (0.1, "centimetres")])
+def test_other_units_are_refused_at_the_door(clips: list[Clip], tmp_path: Path, factor: float, unit: str) -> None:
+    with pytest.raises(DataDamagedError, match=rf"bd/squat1Reps/002 of 'hdm05': .* these look like {unit}"):
+        spoil(clips, lambda world: world * factor, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wrong_scale_names_the_clip(clips: list[Clip], tmp_path: Path) -> None:
+    failed = failures(spoil(clips, lambda world: world * 0.5, tmp_path))
+    assert failed["stature"].startswith("bd/squat1Reps/002: ")
 
 
 def stretch(child: str, by: Callable[[int], npt.NDArray[np.floating[Any]]]) -> Callable[[World], World]:
@@ -149,7 +156,7 @@ def test_a_jump_names_clip_joint_and_frame(clips: list[Clip], tmp_path: Path) ->
 
 
 def test_a_known_glitch_is_reported_and_passes(clips: list[Clip], tmp_path: Path) -> None:
-    store = write_store(Hdm05(), clips, tmp_path / "hdm05.safetensors")
+    store = write_store(Hdm05(), Hdm05.forms[0], clips, tmp_path / "hdm05.safetensors")
     check = check_speeds(store, 0.5, {clip.id: "as documented" for clip in clips})
     assert check.passed
     assert "known: bd/squat1Reps/001" in check.detail
@@ -184,7 +191,7 @@ def test_cameras_that_do_not_see_the_clip_are_named(clips: list[Clip], tmp_path:
 
 
 def test_frame_counts_by_split(clips: list[Clip], tmp_path: Path) -> None:
-    store = write_store(Hdm05(), clips, tmp_path / "hdm05.safetensors")
+    store = write_store(Hdm05(), Hdm05.forms[0], clips, tmp_path / "hdm05.safetensors")
     assert check_frame_counts(store, {"train": 60, "test": 20}) == Check(
         "frames", True, "test 20 in 1 clips, train 60 in 3 clips"
     )
@@ -198,7 +205,7 @@ def test_frame_counts_by_split(clips: list[Clip], tmp_path: Path) -> None:
 
 def test_altered_bytes_are_told(clips: list[Clip], tmp_path: Path) -> None:
     path = tmp_path / "hdm05.safetensors"
-    write_store(Hdm05(), clips, path)
+    write_store(Hdm05(), Hdm05.forms[0], clips, path)
     with safe_open(path, framework="numpy") as file:
         metadata = file.metadata()
     world = load_file(path)["world"].copy()
@@ -214,7 +221,7 @@ def test_another_version_and_another_data_set(clips: list[Clip], tmp_path: Path)
     class Next(Hdm05):
         version = "2"
 
-    store = write_store(Hdm05(), clips, tmp_path / "hdm05.safetensors")
+    store = write_store(Hdm05(), Hdm05.forms[0], clips, tmp_path / "hdm05.safetensors")
     check = run_checks(Next(), store)[0]
     assert not check.passed
     assert "prepared by version 1 of the adapter, which is now 2" in check.detail
@@ -223,8 +230,8 @@ def test_another_version_and_another_data_set(clips: list[Clip], tmp_path: Path)
 
 
 def test_only_the_first_culprits_are_named(clips: list[Clip], tmp_path: Path) -> None:
-    many = [replace(clip, name=f"{i}{clip.name}", world=clip.world / 1000) for i in range(3) for clip in clips]
-    store = write_store(Hdm05(), many, tmp_path / "hdm05.safetensors")
-    units = next(check for check in run_checks(Hdm05(), store) if check.name == "units")
-    assert units.detail.count("looks like m") == 5
-    assert units.detail.endswith("; and 7 more")
+    many = [replace(clip, name=f"{i}{clip.name}", world=clip.world / 2) for i in range(3) for clip in clips]
+    store = write_store(Hdm05(), Hdm05.forms[0], many, tmp_path / "hdm05.safetensors")
+    stature = next(check for check in run_checks(Hdm05(), store) if check.name == "stature")
+    assert stature.detail.count("mm from ankle to head") == 5
+    assert stature.detail.endswith("; and 7 more")

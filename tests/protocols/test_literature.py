@@ -16,9 +16,9 @@ from posebench.inputs.projected import read_projected
 from posebench.metrics.hypotheses import AGGREGATES, HonestAggregate, align_hypotheses, j_best, p_best_batch
 from posebench.metrics.position import mpjpe
 from posebench.prediction.folder import SequencePrediction
+from posebench.protocols.families import literature
 from posebench.protocols.headline import ScoredSequence, combine
 from posebench.protocols.human36m import BEST_OF_M, VARIANTS, VIDEOPOSE3D
-from posebench.protocols.literature import literature
 from posebench.protocols.mpi3dhp import OFFICIAL, UNIVERSAL
 from posebench.protocols.pages import render_pages
 from posebench.protocols.protocol import Scoring

@@ -34,12 +34,15 @@ def test_domains(trained_on: list[TrainingSet] | None, fitted: bool, domain: str
 def test_whoever_saw_a_part_is_contaminated_for_the_whole() -> None:
     assert domain_of(seen(("3dpw", "train")), "3dpw", "all", False) == "contaminated"
     assert domain_of(seen(("hdm05", "train")), "3dpw", "all", False) == "cross-dataset"
+    assert domain_of([], "openbiomechanics", "test+train", True) == "contaminated"
+    assert domain_of(seen(("openbiomechanics", "train")), "openbiomechanics", "test+train", False) == "contaminated"
+    assert domain_of(seen(("openbiomechanics", "extra")), "openbiomechanics", "test+train", False) == "in-domain"
 
 
 def test_a_bundled_lifter_on_a_strange_data_set_is_cross_dataset(tiny: str) -> None:
     record = posebench.evaluate("videopose3d", dataset="tiny")
     assert record.lifter.domain == "cross-dataset"
-    assert record.lifter.settings == {"flip": True}
+    assert record.lifter.settings == {"flip": True, "resample": False}
     assert record.lifter.weights_origin == "bundled"
     assert {item.dataset for item in record.lifter.trained_on} == {"procedural", "hdm05", "cmu"}
 

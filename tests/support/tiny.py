@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from posebench.cameras import Camera, look_at
-from posebench.datasets.adapter import Adapter, Check, Clip
+from posebench.datasets.adapter import Adapter, Check, Form
+from posebench.datasets.clip import Clip, seen_by
 from posebench.seeding import frozen_generator
 from posebench.skeletons import HUMAN36M_17
 
@@ -34,8 +35,7 @@ class TinyAdapter(Adapter):
 
     name = "tiny"
     version = "1"
-    skeleton = HUMAN36M_17
-    fps = 50.0
+    forms = (Form("", HUMAN36M_17, 50.0),)
     generated = True
     rows = (
         ("S1", "sway", "0", "train", 30),
@@ -46,19 +46,19 @@ class TinyAdapter(Adapter):
         ("S3", "turn", "0", "test", 34),
     )
 
-    def clips(self, source: Path | None) -> Iterator[Clip]:
+    def clips(self, source: Path | None, form: Form) -> Iterator[Clip]:
         for subject, action, name, split, frames in self.rows:
             random = frozen_generator("tiny", subject, action, name)
-            t = np.arange(frames)[:, None, None] / self.fps
+            t = np.arange(frames)[:, None, None] / form.fps
             angle = random.uniform(0, 6.28) + (t if action == "turn" else 0.2 * np.sin(3 * t))
             body = STANDING * random.uniform(0.9, 1.1) + 40 * np.sin(5 * t + random.uniform(0, 6, (1, 17, 3)))
             x, y, z = body[..., :1], body[..., 1:2], body[..., 2:]
             world = np.concatenate(
                 [x * np.cos(angle) - y * np.sin(angle), x * np.sin(angle) + y * np.cos(angle), z], axis=-1
             )
-            yield Clip(subject, action, name, split, world, tiny_cameras())
+            yield Clip(subject, action, name, split, seen_by(tiny_cameras()), world)
 
-    def count(self, source: Path | None) -> int:
+    def count(self, source: Path | None, form: Form) -> int:
         return len(self.rows)
 
     def verify(self, dataset: object) -> list[Check]:

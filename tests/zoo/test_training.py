@@ -17,8 +17,10 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from posebench.cameras import Camera, look_at, project, world_to_camera
-from posebench.datasets.adapter import Adapter, Check, Clip
-from posebench.datasets.store import Dataset, write_store
+from posebench.datasets.adapter import Adapter, Check, Form
+from posebench.datasets.clip import Clip, seen_by
+from posebench.datasets.store import Dataset
+from posebench.datasets.write_store import write_store
 from posebench.errors import DataDamagedError, DataMissingError, NotFiniteError, UsageError
 from posebench.hashing import hash_file
 from posebench.seeding import frozen_generator
@@ -64,14 +66,13 @@ class SwayAdapter(Adapter):
 
     name = "sway"
     version = "1"
-    skeleton = HUMAN36M_17
-    fps = 50.0
+    forms = (Form("", HUMAN36M_17, 50.0),)
 
-    def clips(self, source: Path | None) -> Iterator[Clip]:
+    def clips(self, source: Path | None, form: Form) -> Iterator[Clip]:
         for subject, split, count in (("S1", "train", 4), ("S2", "validation", 2), ("S3", "test", 2)):
             for number in range(count):
                 world = swaying(f"{subject}{number}", 36 + 8 * number)
-                yield Clip(subject, "sway", str(number), split, world, RIG)
+                yield Clip(subject, "sway", str(number), split, seen_by(RIG), world)
 
     def verify(self, dataset: Dataset) -> list[Check]:
         return []
@@ -80,7 +81,7 @@ class SwayAdapter(Adapter):
 @pytest.fixture(scope="module")
 def store_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("stores") / "sway.safetensors"
-    write_store(SwayAdapter(), SwayAdapter().clips(None), path)
+    write_store(SwayAdapter(), SwayAdapter.forms[0], SwayAdapter().clips(None, SwayAdapter.forms[0]), path)
     return path
 
 
@@ -212,10 +213,10 @@ def test_training_and_selection_use_their_own_subjects(values: dict[str, Any]) -
 
 
 def test_a_clip_with_missing_joints_is_refused(values: dict[str, Any], tmp_path: Path) -> None:
-    clips = list(SwayAdapter().clips(None))
+    clips = list(SwayAdapter().clips(None, SwayAdapter.forms[0]))
     clips[1].world[3, 5] = np.nan
     values["data"][0]["store"] = str(tmp_path / "holes.safetensors")
-    write_store(SwayAdapter(), clips, tmp_path / "holes.safetensors")
+    write_store(SwayAdapter(), SwayAdapter.forms[0], clips, tmp_path / "holes.safetensors")
     with pytest.raises(DataDamagedError, match=r"S1/sway/1 of 'sway' has missing joints"):
         start(values, tmp_path / "run")
 

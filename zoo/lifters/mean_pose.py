@@ -9,36 +9,35 @@ from torch import Tensor, nn
 from posebench.datasets.sequence import Sequence
 from posebench.errors import DataMissingError
 from posebench.prediction.lifter import LifterInputs
-from posebench.skeletons import HUMAN36M_17
 from zoo import specs
 
 
 class MeanPose(nn.Module):
     """Predicts one root-relative pose, the mean over all frames and cameras of the training split."""
 
-    #: (joints, 3) camera mm relative to joint 0; NaN until fitted.
+    #: (joints, 3) camera mm relative to the root, in the joint set it was fitted on; empty until then.
     mean_pose: Tensor
 
     def __init__(self) -> None:
         super().__init__()
         self.spec = specs.mean_pose({})
-        self.register_buffer("mean_pose", torch.full((HUMAN36M_17.num_joints, 3), torch.nan))
+        self.register_buffer("mean_pose", torch.empty(0, 3))
 
     def fit(self, sequences: Iterable[Sequence]) -> None:
         """Average the training sequences, frame by frame, in float64; a missing joint is left out of its mean.
 
         Raises `DataMissingError` when a joint is there in no frame.
         """
-        total = np.zeros((HUMAN36M_17.num_joints, 3))
-        count = np.zeros((HUMAN36M_17.num_joints, 1))
+        total, count = np.zeros((1, 3)), np.zeros((1, 1))
         for sequence in sequences:
-            relative = sequence.poses.astype(np.float64) - sequence.poses[:, :1]
+            root = sequence.skeleton.root
+            relative = sequence.poses.astype(np.float64) - sequence.poses[:, root : root + 1]
             seen = np.isfinite(relative).all(axis=-1, keepdims=True)
-            total += np.where(seen, relative, 0.0).sum(axis=0)
-            count += seen.sum(axis=0)
+            total = total + np.where(seen, relative, 0.0).sum(axis=0)
+            count = count + seen.sum(axis=0)
         if not count.all():
             raise DataMissingError("The training split shows no frame of some joint, so its mean pose does not exist.")
-        self.mean_pose.copy_(torch.from_numpy(total / count))
+        self.mean_pose = torch.from_numpy(total / count).to(self.mean_pose)
 
     def lift(self, inputs: LifterInputs) -> Tensor:
         """(batch, frames, joints, 3), root-relative camera mm."""

@@ -15,7 +15,7 @@ from zoo import specs
 class ZeroDepth(nn.Module):
     """Back-projects each keypoint with the true lens to the mean root depth of the training split."""
 
-    #: () mean depth of joint 0 in mm; NaN until fitted.
+    #: () mean depth of the root in mm; NaN until fitted.
     root_depth: Tensor
 
     def __init__(self) -> None:
@@ -24,18 +24,18 @@ class ZeroDepth(nn.Module):
         self.register_buffer("root_depth", torch.tensor(torch.nan))
 
     def fit(self, sequences: Iterable[Sequence]) -> None:
-        """Average the depth of joint 0 over all training frames that show it.
+        """Average the depth of the root over all training frames that show it.
 
         Raises `DataMissingError` when there is no such frame.
         """
         total, count = 0.0, 0
         for sequence in sequences:
-            depth = torch.from_numpy(sequence.poses[:, 0, 2]).double()
+            depth = torch.from_numpy(sequence.poses[:, sequence.skeleton.root, 2]).double()
             depth = depth[depth.isfinite()]
             total += float(depth.sum())
             count += len(depth)
         if not count:
-            raise DataMissingError("The training split shows no frame of joint 0, so its mean depth does not exist.")
+            raise DataMissingError("The training split shows no frame of the root, so its mean depth does not exist.")
         self.root_depth.fill_(total / count)
 
     def lift(self, inputs: LifterInputs) -> Tensor:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from posebench.datasets.library import load_dataset
 from posebench.datasets.sequence import Sequence
 from posebench.datasets.store import Dataset
-from posebench.errors import DataDamagedError
+from posebench.errors import DataDamagedError, UsageError
 from zoo.training.config import DataConfig
 
 
@@ -45,7 +45,7 @@ class TrainingStore:
 
     def training_frames(self) -> int:
         """World frames of the training split; cameras of the data set do not count."""
-        clips = {f"{info.subject}/{info.action}/{info.clip}": info.frames for info in self._dataset.sequences("train")}
+        clips = {info.clip_id: info.frames for info in self._dataset.sequences("train")}
         return sum(clips.values())
 
     def training_clips(self) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
@@ -53,9 +53,13 @@ class TrainingStore:
 
         Raises `DataDamagedError` for a clip with missing joints: it cannot be rendered.
         """
-        ids = dict.fromkeys(f"{info.subject}/{info.action}/{info.clip}" for info in self._dataset.sequences("train"))
+        ids = dict.fromkeys(info.clip_id for info in self._dataset.sequences("train"))
         for clip_id in ids:
             world = self._dataset.world(clip_id)
+            if world is None:
+                raise UsageError(
+                    f"{self.name!r} has no world coordinates to render new views from; leave it out of the mixture."
+                )
             if not np.isfinite(world).all():
                 raise DataDamagedError(
                     f"Clip {clip_id} of {self.name!r} has missing joints; leave the data set out of the mixture."

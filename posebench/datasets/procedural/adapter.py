@@ -6,7 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from posebench.datasets.adapter import Adapter, Check, Clip
+from posebench.datasets.adapter import Adapter, Check, Form
+from posebench.datasets.clip import Clip, seen_by
 from posebench.datasets.procedural.actions import ACTIONS
 from posebench.datasets.procedural.anthropometry import SEED, Body, make_bodies
 from posebench.datasets.procedural.arithmetic import Array, turn_about_z
@@ -17,7 +18,7 @@ from posebench.datasets.procedural.rig import rig
 from posebench.datasets.store import Dataset
 from posebench.errors import UsageError
 from posebench.seeding import frozen_generator
-from posebench.skeletons import HUMAN36M_17, Skeleton
+from posebench.skeletons import HUMAN36M_17
 
 #: Clips of each action by split; only training bodies perform an action more than twice.
 CLIPS = {"train": 4, "validation": 1, "test": 1}
@@ -34,15 +35,14 @@ class Procedural(Adapter):
 
     name: ClassVar[str] = "procedural"
     version: ClassVar[str] = "1"
-    skeleton: ClassVar[Skeleton] = HUMAN36M_17
-    fps: ClassVar[float] = FPS
+    forms: ClassVar[tuple[Form, ...]] = (Form("", HUMAN36M_17, FPS),)
     generated: ClassVar[bool] = True
 
-    def clips(self, source: Path | None = None) -> Iterator[Clip]:
+    def clips(self, source: Path | None, form: Form) -> Iterator[Clip]:
         """Yield every clip: subjects in order, actions by name, clips by number; raises `UsageError` for a source."""
         if source is not None:
             raise UsageError(f"Data set 'procedural' is generated and reads no folder; leave out {source}.")
-        cameras = rig()
+        views = seen_by(rig())
         for body in make_bodies(self.version):
             for action in ACTIONS:
                 for number in range(1, CLIPS[body.split] + 1):
@@ -51,12 +51,12 @@ class Procedural(Adapter):
                         action=action,
                         name=f"{number:02d}",
                         split=body.split,
+                        views=views,
                         world=perform(self.version, body, action, number),
-                        cameras=cameras,
                         metadata={"generated": "true", "sex": body.sex, "stature_mm": f"{body.stature:.0f}"},
                     )
 
-    def count(self, source: Path | None = None) -> int:
+    def count(self, source: Path | None, form: Form) -> int:
         """How many clips there are."""
         return sum(CLIPS[body.split] for body in make_bodies(self.version)) * len(ACTIONS)
 

@@ -9,6 +9,7 @@ from posebench.datasets.procedural.actions import ACTIONS
 from posebench.datasets.procedural.adapter import CLIPS
 from posebench.datasets.procedural.anthropometry import SUBJECTS
 from posebench.datasets.store import Dataset
+from posebench.datasets.verification import worlds
 
 World = npt.NDArray[np.float64]
 
@@ -22,8 +23,7 @@ RIGID = 0.01
 
 def check_all(dataset: Dataset) -> list[Check]:
     """Every check; each detail names the worst number and its clip."""
-    names = sorted({f"{i.subject}/{i.action}/{i.clip}" for s in dataset.splits for i in dataset.sequences(s)})
-    clips = {name: dataset.world(name).astype(np.float64) for name in names}
+    clips = dict(worlds(dataset))
     return [
         _frames(dataset),
         _bones(dataset, clips),
