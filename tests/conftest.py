@@ -29,6 +29,12 @@ def _data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
+def own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A data folder for this test alone."""
+    monkeypatch.setenv("POSEBENCH_DATA", str(tmp_path / "data"))
+
+
+@pytest.fixture
 def registry() -> Iterator[None]:
     """What a test registers is gone afterwards."""
     load_plugins()

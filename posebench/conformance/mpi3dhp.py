@@ -11,6 +11,7 @@ from torch import Tensor
 
 from posebench.conformance.comparison import FLOAT64_TOLERANCE, Comparison, compare, compare_worst, failure
 from posebench.conformance.stored import StoredArrays
+from posebench.datasets.mpi3dhp.facts import ACTIVITIES
 from posebench.errors import DataDamagedError
 from posebench.metrics.averages import mean_of_groups, weighted_mean
 from posebench.metrics.position import joint_errors
@@ -18,15 +19,6 @@ from posebench.metrics.thresholds import MPI3DHP_GROUPS, OFFICIAL_THRESHOLDS, ar
 from posebench.skeletons import MPI_INF_3DHP_17
 
 JOINTS, ROOT = MPI_INF_3DHP_17.joints, MPI_INF_3DHP_17.root
-ACTIVITIES = (
-    "Standing/Walking",
-    "Exercising",
-    "Sitting",
-    "Reaching/Crouching",
-    "On The Floor",
-    "Sports",
-    "Miscellaneous",
-)
 SUFFIXES = ("annot3", "pred", "valid_frame", "activity")
 #: What a row of the three blocks ends with: the mean over joints, or over the 14 joints of all groups.
 TOTALS = {"MPJPE": "Average", "PCK": "Total", "AUC": "Total"}

@@ -69,6 +69,11 @@ def choose_device(asked: str) -> torch.device:
     return device
 
 
+def auto_batch_size(device: torch.device, spec: LifterSpec) -> int:
+    """Windows of an automatic batch."""
+    return max(1, AUTO_FRAMES["cuda" if device.type == "cuda" else "cpu"] // spec.window)
+
+
 def check_grants(lifter: LoadedLifter, inputs: InputsSpec) -> tuple[str, ...]:
     """The privileges that are granted; raises `UsageError` for one that the protocol does not grant."""
     for privilege in lifter.spec.privileges:
@@ -104,7 +109,7 @@ def run_predictions(
     if settings.batch_size is not None and settings.batch_size < 1:
         raise UsageError(f"--batch-size is {settings.batch_size}; give 1 window or more, or 'auto'.")
     device = choose_device(settings.device)
-    batch_size = settings.batch_size or max(1, AUTO_FRAMES["cuda" if device.type == "cuda" else "cpu"] // spec.window)
+    batch_size = settings.batch_size or auto_batch_size(device, spec)
     manifest = PredictionManifest(
         lifter=lifter.name,
         config=lifter.config,

@@ -21,9 +21,10 @@ from posebench.prediction.create import LoadedLifter, load_lifter
 from posebench.prediction.flip import check_flip
 from posebench.prediction.folder import SequencePrediction
 from posebench.prediction.joints import JointConversion
+from posebench.prediction.predict_resampled import check_resample, predict_resampled
 from posebench.prediction.predict_sequence import predict_sequence
-from posebench.prediction.resample import resample_keypoints, resample_poses
-from posebench.prediction.runner import AUTO_FRAMES, choose_device, full_float32
+from posebench.prediction.resample import resampled_frames
+from posebench.prediction.runner import auto_batch_size, choose_device, full_float32
 from posebench.prediction.spec import ANY_JOINTS
 from posebench.prediction.timing import ForwardClock
 from posebench.results.environment import posebench_version
@@ -122,18 +123,22 @@ def lift_file(
         convert_confidence(found.confidence, found.skeleton, skeleton).astype(np.float32),
         found.image_size,
     )
+    # A lifter without a training rate has nothing to be resampled to, and is shown what there is.
+    resample = resample and spec.fps not in (None, found.fps)
+    if resample:
+        check_resample(lifter)
     rate = spec.fps if resample and spec.fps is not None else found.fps
-    shown = keypoints if rate == found.fps else resample_keypoints(keypoints, found.fps, rate)
+    frames = len(keypoints.pixels)
     clock = _ReportingClock(chosen_device)
-    clock.report = None if progress is None else partial(_report, progress, len(shown.pixels))
-    size = batch_size or max(1, AUTO_FRAMES["cuda" if chosen_device.type == "cuda" else "cpu"] // spec.window)
+    clock.report = None if progress is None else partial(_report, progress, resampled_frames(frames, found.fps, rate))
+    size = batch_size or auto_batch_size(chosen_device, spec)
     lifter.module.to(chosen_device)
-    sequence = _sequence(shown, rate, skeleton, focal)
-    every = WantedFrames(sequence.info, np.arange(len(shown.pixels)))
+    sequence = _sequence(keypoints, found.fps, skeleton, focal)
+    predict = predict_resampled if resample else predict_sequence
     with torch.inference_mode(), full_float32():
-        prediction = predict_sequence(
-            lifter, JointConversion(skeleton, skeleton), sequence, shown, every, clock,
-            batch_size=size, flip=chosen_flip, seed=seed,
+        prediction = predict(
+            lifter, JointConversion(skeleton, skeleton), sequence, keypoints,
+            WantedFrames(sequence.info, np.arange(frames)), clock, batch_size=size, flip=chosen_flip, seed=seed,
         )  # fmt: skip
     settings = {
         "flip": chosen_flip,
@@ -193,15 +198,9 @@ def _finish(
 ) -> Lifted:
     # A lifter whose chunks overlap predicts some frames twice; the first counts, as in a score.
     _, rows = np.unique(prediction.frame, return_index=True)
-    frames = len(found.frame)
-
-    def back(values: npt.NDArray[np.float32], axis: int) -> npt.NDArray[np.float32]:
-        once = np.take(values, rows, axis)
-        return once if rate == found.fps else resample_poses(once, rate, found.fps, frames, axis)
-
-    hypotheses = back(prediction.poses, 1)
-    weight = None if prediction.weight is None else back(prediction.weight, 1)
-    root = None if prediction.root is None else back(prediction.root, 0)
+    hypotheses = prediction.poses[:, rows]
+    weight = None if prediction.weight is None else prediction.weight[:, rows]
+    root = None if prediction.root is None else prediction.root[rows]
     mean = p_agg(torch.from_numpy(hypotheses).double(), None if weight is None else torch.from_numpy(weight).double())
     missing = int(np.isnan(keypoints.pixels).any(axis=-1).sum())
     inexact = approximate(found.skeleton, skeleton)
@@ -222,7 +221,7 @@ def _finish(
             "joint_set": found.skeleton.name,
             "image_size": list(found.image_size),
             "fps": found.fps,
-            "frames": frames,
+            "frames": len(found.frame),
             "missing_joints": missing,
             "interpolated": not lifter.spec.accepts_missing and missing > 0,
             "approximate_joints": list(inexact),

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from array_files import seen, walking, world_file, write
+from command_line import stores
 from tiny import tiny_cameras
 
 from posebench.cli.main import run_command
@@ -16,13 +17,7 @@ from posebench.datasets.library import data_root
 PAGE = Path(__file__).parents[2] / "docs" / "add-a-dataset.md"
 
 
-@pytest.fixture(autouse=True)
-def _own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("POSEBENCH_DATA", str(tmp_path / "data"))
-
-
-def stores() -> list[str]:
-    return sorted(path.name for path in data_root().rglob("*.safetensors"))
+pytestmark = pytest.mark.usefixtures("own_data_folder")
 
 
 def test_prepare_verify_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

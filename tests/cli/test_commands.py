@@ -8,16 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
+from command_line import run
 
 from posebench.cli.main import run_command
 from posebench.results.record import read_record
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    code = run_command(list(arguments))
-    captured = capsys.readouterr()
-    assert code == 0, captured.err
-    return captured.out
 
 
 def test_run_writes_record_output_and_predictions_and_score_repeats_the_bits(

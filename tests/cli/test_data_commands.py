@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from asf_files import write_hdm05
+from command_line import refused, run
 from evil_files import zip_of
 from file_server import serving
 from rich.console import Console
@@ -25,22 +26,6 @@ from posebench.datasets.library import data_root
 def _own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POSEBENCH_DATA", str(tmp_path / "data"))
     monkeypatch.setattr(fetch, "wait", lambda seconds: None)
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    code = run_command(list(arguments))
-    captured = capsys.readouterr()
-    assert code == 0, captured.err
-    return captured.out
-
-
-def refused(capsys: pytest.CaptureFixture[str], code: int, *arguments: str) -> str:
-    assert run_command(list(arguments)) == code
-    error = capsys.readouterr().err
-    assert "Traceback" not in error
-    sentence = error.strip().splitlines()[-1]
-    assert sentence.startswith("posebench: ")
-    return sentence
 
 
 def prepare_hdm05(tmp_path: Path) -> None:
@@ -128,22 +113,22 @@ def test_what_has_no_owner_is_not_downloaded(tmp_path: Path, capsys: pytest.Capt
     assert "generated" in refused(capsys, 2, "data", "download", "procedural", "--to", to)
     assert "write your poses" in refused(capsys, 2, "data", "download", "arrays", "--to", to)
     assert "'hdm05'" in refused(capsys, 2, "data", "download", "hdm5", "--to", to)
-    assert "--accept-licence" in refused(capsys, 2, "data", "download", "openbiomechanics", "--to", to)
+    assert "--accept-licence" in refused(capsys, 2, "data", "download", "openbiomechanics", "--to", to, notes=1)
     assert not (tmp_path / "to").exists()
 
 
 def test_download_fails_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     to = tmp_path / "to"
     arguments = ("data", "download", "cmu", "--to", str(to), "--mirror")
-    assert "cannot be had now" in refused(capsys, 3, *arguments, "http://127.0.0.1:9")
-    assert "http://" in refused(capsys, 2, *arguments, "file:///etc")
+    assert "cannot be had now" in refused(capsys, 3, *arguments, "http://127.0.0.1:9", notes=1)
+    assert "http://" in refused(capsys, 2, *arguments, "file:///etc", notes=1)
     with serving() as server:
-        assert "answers 404" in refused(capsys, 3, *arguments, server.address)
+        assert "answers 404" in refused(capsys, 3, *arguments, server.address, notes=1)
         server.files["02/02.asf"] = bytes(7268)
-        assert "it was removed" in refused(capsys, 3, *arguments, server.address)
+        assert "it was removed" in refused(capsys, 3, *arguments, server.address, notes=1)
     assert [path for path in to.rglob("*") if path.is_file()] == []
     (tmp_path / "file").touch()
-    refused(capsys, 2, "data", "download", "cmu", "--to", str(tmp_path / "file" / "below"))
+    refused(capsys, 2, "data", "download", "cmu", "--to", str(tmp_path / "file" / "below"), notes=1)
 
 
 SMALL = """

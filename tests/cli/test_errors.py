@@ -9,23 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from command_line import refused
 from torch import nn
 
 import posebench
-from posebench.cli.main import run_command
 from posebench.datasets.library import data_root
 from posebench.registry.decorators import register_lifter
-
-
-def refused(capsys: pytest.CaptureFixture[str], code: int, *arguments: str) -> str:
-    """Run a command that must fail with this code and one sentence; returns the sentence."""
-    assert run_command(list(arguments)) == code
-    captured = capsys.readouterr()
-    lines = captured.err.strip().splitlines()
-    assert len(lines) == 1, captured.err
-    assert "Traceback" not in captured.err
-    assert lines[0].startswith("posebench: ")
-    return lines[0]
 
 
 def test_an_unknown_model(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import stores
 from human36m_files import (
     motionbert_content,
     save_2d,
@@ -19,14 +20,7 @@ from human36m_files import (
 from posebench.cli.main import run_command
 from posebench.datasets.library import data_root
 
-
-@pytest.fixture(autouse=True)
-def _own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("POSEBENCH_DATA", str(tmp_path / "data"))
-
-
-def stores() -> list[str]:
-    return sorted(path.name for path in data_root().rglob("*") if path.is_file() and path.suffix == ".safetensors")
+pytestmark = pytest.mark.usefixtures("own_data_folder")
 
 
 def prepare(source: Path) -> int:

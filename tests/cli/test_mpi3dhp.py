@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from command_line import stores
 from mpi3dhp_files import (
     SCALES,
     sequence_arrays,
@@ -23,13 +24,7 @@ CONFORMANCE = SHARED / "conformance" / "end_to_end" / "mpi3dhp"
 NAMES = tuple(SCALES)
 
 
-@pytest.fixture(autouse=True)
-def _own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("POSEBENCH_DATA", str(tmp_path / "data"))
-
-
-def stores() -> list[str]:
-    return sorted(path.name for path in data_root().rglob("*") if path.is_file() and path.suffix == ".safetensors")
+pytestmark = pytest.mark.usefixtures("own_data_folder")
 
 
 def prepare(source: Path) -> int:

@@ -4,19 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
+from command_line import stores
 from pose2sim_files import TRIAL, write_session
 
 from posebench.cli.main import run_command
 from posebench.datasets.library import data_root
 
-
-@pytest.fixture(autouse=True)
-def _own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("POSEBENCH_DATA", str(tmp_path / "data"))
-
-
-def stores() -> list[str]:
-    return sorted(path.name for path in data_root().rglob("*.safetensors"))
+pytestmark = pytest.mark.usefixtures("own_data_folder")
 
 
 def test_prepare_verify_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from asf_files import write_hdm05
+from command_line import stores
 
 from posebench.cli.main import run_command
 from posebench.datasets.library import data_root
@@ -18,13 +19,7 @@ CLIPS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("POSEBENCH_DATA", str(tmp_path / "data"))
-
-
-def stores() -> list[str]:
-    return sorted(path.name for path in data_root().rglob("*.safetensors"))
+pytestmark = pytest.mark.usefixtures("own_data_folder")
 
 
 def test_prepare_verify_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

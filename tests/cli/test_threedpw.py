@@ -6,26 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command_line import run, stores
 from threedpw_files import python2_pickle, recording, write_meshes, write_recording, write_regressed, write_threedpw
 
 from posebench.cli.main import run_command
 from posebench.datasets.library import data_root
 
-
-@pytest.fixture(autouse=True)
-def _own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("POSEBENCH_DATA", str(tmp_path / "data"))
-
-
-def stores() -> list[str]:
-    return sorted(path.name for path in data_root().rglob("*.safetensors*"))
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    code = run_command(list(arguments))
-    captured = capsys.readouterr()
-    assert code == 0, captured.err
-    return captured.out
+pytestmark = pytest.mark.usefixtures("own_data_folder")
 
 
 def test_prepare_verify_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
