@@ -16,7 +16,7 @@ from human36m_files import (
     world_poses,
     write_videopose3d,
 )
-from human36m_reading import OWN, Change, drop, put, read, refuses, with_nan
+from human36m_reading import OWN, Change, details, drop, prepared, put, read, refuses, with_nan
 
 from posebench.cameras import world_to_camera
 from posebench.datasets.human36m import Human36M
@@ -140,22 +140,57 @@ def test_2d_that_does_not_fit_the_3d(tmp_path: Path, change: Change, message: st
 @pytest.mark.parametrize(
     ("metadata", "message"),
     [
+        ({"layout_name": "own", "num_joints": 16}, r"has joints \(layout 'own'\) that are none of .*: 16 of them"),
         (
-            {"layout_name": "coco", "keypoints_symmetry": [[1, 3, 5, 7, 9, 11, 13, 15], [2, 4, 6, 8, 10, 12, 14, 16]]},
-            r"has other joints than the 17 of Human3.6M \(layout 'coco'\)",
+            {"keypoints_symmetry": SYMMETRY[::-1]},
+            "has joints .* that are none of human36m-17, human36m-16, coco-17: 17",
         ),
-        ({"layout_name": "mpii", "num_joints": 16}, r"\(layout 'mpii'\): 16 of them"),
-        ({"keypoints_symmetry": SYMMETRY[::-1]}, "has other joints than the 17"),
-        ({"keypoints_symmetry": [[4, 5, 6], [1, 2, 3]]}, "has other joints than the 17"),
+        ({"keypoints_symmetry": [[4, 5, 6], [1, 2, 3]]}, "has joints .* that are none of"),
         ({"keypoints_symmetry": [[4, 5]]}, "its 'metadata' cannot be read"),
         ({"num_joints": "many"}, "its 'metadata' cannot be read"),
     ],
 )
-def test_other_joints_are_refused(tmp_path: Path, metadata: dict[str, Any], message: str) -> None:
+def test_unknown_joints_are_refused(tmp_path: Path, metadata: dict[str, Any], message: str) -> None:
     write_videopose3d(tmp_path, {"S9": ("Posing",)})
     _, keypoints = videopose3d_content({"S9": ("Posing",)})
     save_2d(tmp_path / "data_2d_h36m_detectron_pt_coco.npz", keypoints, **metadata)
     refuses(tmp_path, DataDamagedError, message)
+
+
+#: What each layout's file has of a take whose 17 joints are known: joints, left and right, and where they stand.
+WITHOUT_NOSE = [joint for joint in range(17) if joint != 9]
+HOURGLASS = {"num_joints": 16, "keypoints_symmetry": [[4, 5, 6, 10, 11, 12], [1, 2, 3, 13, 14, 15]]}
+MPII = {"layout_name": "mpii", "num_joints": 16, "keypoints_symmetry": [[3, 4, 5, 13, 14, 15], [0, 1, 2, 10, 11, 12]]}
+MPII_FROM_17 = [3, 2, 1, 4, 5, 6, 0, 7, 8, 10, 16, 15, 14, 11, 12, 13]
+
+
+@pytest.mark.parametrize(("metadata", "order"), [(HOURGLASS, WITHOUT_NOSE), (MPII, MPII_FROM_17)])
+def test_hourglass_files_lack_the_nose(tmp_path: Path, metadata: dict[str, Any], order: list[int]) -> None:
+    write_videopose3d(tmp_path, {"S9": ("Posing",)})
+    _, keypoints = videopose3d_content({"S9": ("Posing",)})
+    truth = keypoints["S9"]["Posing"][1]
+    own = {"S9": {"Posing": [view[:, order] for view in keypoints["S9"]["Posing"]]}}
+    save_2d(tmp_path / "data_2d_h36m_sh_pt_mpii.npz", own, **metadata)
+    (clip,) = read(tmp_path).values()
+    found = clip.views[1].keypoints["sh_pt_mpii"].pixels
+    np.testing.assert_allclose(found[:, WITHOUT_NOSE], truth[:, WITHOUT_NOSE])
+    np.testing.assert_allclose(found[:, 9], (truth[:, 8] + truth[:, 10]) / 2)
+    assert clip.metadata["joints_sh_pt_mpii"] == "human36m-16"
+    checks = details(prepared(tmp_path, tmp_path / "store"))
+    assert checks["joints"] == (True, "sh_pt_mpii has human36m-16; approximate: Neck/Nose")
+
+
+def test_coco_joints_become_human36m_s(tmp_path: Path) -> None:
+    write_videopose3d(tmp_path, {"S9": ("Posing",)})
+    random = np.random.RandomState(0).uniform(100, 900, (12, 17, 3)).astype(np.float32)
+    random[..., 2] /= 1000
+    coco = {"layout_name": "coco", "keypoints_symmetry": [[1, 3, 5, 7, 9, 11, 13, 15], [2, 4, 6, 8, 10, 12, 14, 16]]}
+    save_2d(tmp_path / "data_2d_h36m_detectron_pt_coco.npz", {"S9": {"Posing": [random] * 4}}, **coco)
+    (clip,) = read(tmp_path).values()
+    found = clip.views[0].keypoints["detectron_pt_coco"]
+    np.testing.assert_allclose(found.pixels[:, 0], (random[:, 11, :2] + random[:, 12, :2]) / 2, rtol=1e-6)
+    np.testing.assert_allclose(found.pixels[:, 13], random[:, 9, :2], rtol=1e-6)
+    np.testing.assert_allclose(found.confidence[:, 0], random[:, [11, 12], 2].min(axis=1), rtol=1e-6)
 
 
 def test_files_that_lack_an_array(tmp_path: Path) -> None:

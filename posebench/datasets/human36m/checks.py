@@ -9,11 +9,13 @@ from posebench.datasets.adapter import Check
 from posebench.datasets.human36m.arrays import Array
 from posebench.datasets.human36m.motionbert import CLIPPED
 from posebench.datasets.human36m.takes import ACTIONS, DAMAGED, SPLITS, TAKES, take_name
-from posebench.datasets.human36m.videopose3d import EXTRA
+from posebench.datasets.human36m.videopose3d import EXTRA, JOINTS
 from posebench.datasets.human36m_cameras import CAMERAS
 from posebench.datasets.sequence import IMAGE25D, Sequence
 from posebench.datasets.store import Dataset
 from posebench.datasets.verification import check_complete
+from posebench.joint_maps import approximate
+from posebench.skeletons import HUMAN36M_17, SKELETONS
 
 #: Camera frames of each split that the codebases count, by form: VideoPose3D without the damaged take, MotionBERT.
 FRAMES = {"": {"train": 1_559_752, "test": 543_344}, "motionbert": {"test": 566_920}}
@@ -33,6 +35,8 @@ def human36m_checks(dataset: Dataset) -> list[Check]:
     metadata = [dataset.metadata(clip) for clip in _clips(dataset)]
     if any(key.startswith(EXTRA) for own in metadata for key in own):
         checks.append(_check_extra(metadata))
+    if converted := sorted({(key, name) for own in metadata for key, name in own.items() if key.startswith(JOINTS)}):
+        checks.append(_check_joints(converted))
     if any(CLIPPED in own for own in metadata):
         clipped = sum(int(own.get(CLIPPED, 0)) for own in metadata)
         checks.append(Check("confidence", True, f"{clipped} confidences were out of 0 to 1 and cut to it"))
@@ -84,6 +88,15 @@ def _check_names(dataset: Dataset) -> Check:
             strange.append(f"{clip} is {name!r}, the owner's {take_name(subject, action, take)!r}")
     text = "every take has the owner's name" if not strange else f"numbered by order: {_some(strange)}"
     return Check("takes", True, text)
+
+
+def _check_joints(converted: list[tuple[str, str]]) -> Check:
+    """Which 2D was made from other joints, and which of the 17 are another point of the body in it."""
+    texts = []
+    for key, name in converted:
+        inexact = ", ".join(approximate(SKELETONS[name], HUMAN36M_17)) or "none"
+        texts.append(f"{key.removeprefix(JOINTS)} has {name}; approximate: {inexact}")
+    return Check("joints", True, "; ".join(texts))
 
 
 def _check_extra(metadata: list[Mapping[str, str]]) -> Check:

@@ -4,13 +4,15 @@ Layout and habits: VideoPose3D `data/prepare_data_h36m.py`, `common/h36m_dataset
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from posebench.datasets.clip import Clip, StoredKeypoints, View
+from posebench.datasets.clip import Clip, View
 from posebench.datasets.human36m.arrays import Array, check_finite, check_metres, numbers
+from posebench.datasets.human36m.layouts import LAYOUTS, Layout, find_layout
 from posebench.datasets.human36m.takes import ACTIONS, DAMAGED, SPLITS, action_of, number_takes
 from posebench.datasets.human36m_cameras import CAMERAS, placed_cameras
 from posebench.errors import DataDamagedError
@@ -26,8 +28,16 @@ EXTRA = "extra_2d_frames_"
 
 #: subject -> name of a take -> poses (frames, 17, 3) in world metres
 _Positions = dict[str, dict[str, Array]]
-#: subject -> name of a take -> one array (frames or more, 17, 2 or 3) a camera
-_Keypoints = dict[str, dict[str, list[Array]]]
+#: Where a clip's metadata say from which joints those of a source were made.
+JOINTS = "joints_"
+
+
+@dataclass(frozen=True)
+class _Keypoints:
+    """A 2D file: its joints, and subject -> name of a take -> one array (frames or more, joints, 2 or 3) a camera."""
+
+    layout: Layout
+    views: dict[str, dict[str, list[Array]]]
 
 
 def videopose3d_clips(poses: Path, sources: Mapping[str, Path]) -> Iterator[Clip]:
@@ -38,12 +48,17 @@ def videopose3d_clips(poses: Path, sources: Mapping[str, Path]) -> Iterator[Clip
     """
     positions = _positions(poses)
     keypoints = {source: _keypoints(path, positions) for source, path in sources.items()}
+    joints = {
+        f"{JOINTS}{source}": own.layout.skeleton.name
+        for source, own in keypoints.items()
+        if own.layout.skeleton is not HUMAN36M_17
+    }
     for subject, takes in positions.items():
         numbered = number_takes(subject, takes)
         for name in sorted(takes, key=lambda name: (ACTIONS.index(numbered[name][0]), numbered[name][1])):
             action, take = numbered[name]
             world = takes[name].astype(np.float64) * M_TO_MM
-            found = {source: own[subject][name] for source, own in keypoints.items()}
+            found = {source: own.views[subject][name] for source, own in keypoints.items()}
             extra = {
                 f"{EXTRA}{source}": str(sum(len(view) - len(world) for view in views))
                 for source, views in found.items()
@@ -56,18 +71,16 @@ def videopose3d_clips(poses: Path, sources: Mapping[str, Path]) -> Iterator[Clip
                 views=tuple(
                     View(
                         camera,
-                        keypoints={source: _stored(views[i], len(world)) for source, views in found.items()},
+                        keypoints={
+                            source: keypoints[source].layout.stored(views[i][: len(world)])
+                            for source, views in found.items()
+                        },
                     )
                     for i, camera in enumerate(placed_cameras(subject))
                 ),
                 world=world,
-                metadata={"take_name": name, "file": poses.name, **extra},
+                metadata={"take_name": name, "file": poses.name, **extra, **joints},
             )
-
-
-def _stored(keypoints: Array, frames: int) -> StoredKeypoints:
-    kept = keypoints[:frames]
-    return StoredKeypoints(kept[..., :2], kept[..., 2] if kept.shape[-1] == 3 else None)
 
 
 def _positions(path: Path) -> _Positions:
@@ -105,9 +118,9 @@ def _positions(path: Path) -> _Positions:
 def _keypoints(path: Path, positions: _Positions) -> _Keypoints:
     """The 2D of exactly the sequences that have poses; what a file has beyond them is not looked at."""
     members = read_npz(path, ["metadata", "positions_2d"])
-    _check_joints(members["metadata"], path)
+    layout = _layout(members["metadata"], path)
     subjects = _nested(members["positions_2d"], path, "positions_2d")
-    found: _Keypoints = {}
+    found: dict[str, dict[str, list[Array]]] = {}
     for subject, takes in positions.items():
         if subject not in subjects:
             raise DataDamagedError(
@@ -128,16 +141,16 @@ def _keypoints(path: Path, positions: _Positions) -> _Keypoints:
                     f"{', '.join(CAMERAS)}; get the file again."
                 )
             found[subject][name] = [
-                _camera_keypoints(view, len(poses), f"{path}: {subject} {name} camera {camera}")
+                _camera_keypoints(view, layout, len(poses), f"{path}: {subject} {name} camera {camera}")
                 for view, camera in zip(views, CAMERAS, strict=True)
             ]
-    return found
+    return _Keypoints(layout, found)
 
 
-def _camera_keypoints(value: object, frames: int, where: str) -> Array:
+def _camera_keypoints(value: object, layout: Layout, frames: int, where: str) -> Array:
     # Some codebases of this family add the detector's confidence as a third column.
     columns = 3 if isinstance(value, np.ndarray) and value.shape[-1:] == (3,) else 2
-    keypoints = numbers(value, (None, HUMAN36M_17.num_joints, columns), where)
+    keypoints = numbers(value, (None, layout.skeleton.num_joints, columns), where)
     if len(keypoints) < frames:
         raise DataDamagedError(
             f"{where} has {len(keypoints)} frames of 2D for {frames} poses, so its last poses were never seen; "
@@ -147,24 +160,26 @@ def _camera_keypoints(value: object, frames: int, where: str) -> Array:
     return keypoints
 
 
-def _check_joints(metadata: object, path: Path) -> None:
-    """A 2D file names its joints only by their number and by which are left and right: both must be Human3.6M's."""
+def _layout(metadata: object, path: Path) -> Layout:
+    """The joints of a 2D file, which names them only by their number and by which are left and right."""
     if not isinstance(metadata, dict) or "num_joints" not in metadata or "keypoints_symmetry" not in metadata:
         raise DataDamagedError(
             f"{path}: its 'metadata' do not hold num_joints and keypoints_symmetry, without which its joints are not known."
         )
     try:
         left, right = ([int(joint) for joint in side] for side in metadata["keypoints_symmetry"])
-        pairs = set(zip(left, right, strict=True))
         count = int(metadata["num_joints"])
     except (TypeError, ValueError) as error:
         raise DataDamagedError(f"{path}: its 'metadata' cannot be read ({error}); get the file again.") from error
-    if count != HUMAN36M_17.num_joints or pairs != set(zip(HUMAN36M_17.left, HUMAN36M_17.right, strict=True)):
-        layout = f" (layout {metadata['layout_name']!r})" if "layout_name" in metadata else ""
+    layout = find_layout(count, left, right)
+    if layout is None:
+        named = f" (layout {metadata['layout_name']!r})" if "layout_name" in metadata else ""
+        known = ", ".join(dict.fromkeys(known.skeleton.name for known in LAYOUTS))
         raise DataDamagedError(
-            f"{path} has other joints than the 17 of Human3.6M{layout}: {count} of them, left {left}; "
+            f"{path} has joints{named} that are none of {known}: {count} of them, left {left}; "
             "move the file out of the folder."
         )
+    return layout
 
 
 def _nested(value: object, path: Path, what: str) -> dict[str, Any]:
