@@ -28,6 +28,7 @@ _HOME = {
     "evaluate": "posebench.results.api",
     "load_dataset": "posebench.datasets.library",
     "predict": "posebench.results.api",
+    "register_conversion": "posebench.registry.decorators",
     "register_dataset": "posebench.registry.decorators",
     "register_lifter": "posebench.registry.decorators",
     "register_manifest": "posebench.registry.manifest",

@@ -63,12 +63,22 @@ def open_data(path: Path) -> BinaryIO:
         raise DataMissingError(f"The file {path} {why}; put it there or name another.") from error
 
 
-def load_pickle(file: Any, where: str, encoding: str = "latin1") -> Any:
-    """The value of the pickle that begins at a file's position; `where` names it in errors. Raises as `read_pickle`."""
+def load_pickle(
+    file: Any,
+    where: str,
+    encoding: str = "latin1",
+    names: "Mapping[tuple[str, str], Allowed] | None" = None,
+    outside: Callable[[Any], Any] | None = None,
+) -> Any:
+    """The value of the pickle that begins at a file's position; `where` names it in errors. Raises as `read_pickle`.
+
+    `names` are allowed beside those of arrays and containers; `outside` finds what the pickle refers to outside of it
+    by its key, and without it such a reference is refused.
+    """
     # A global that another library once read through the extension registry would come from a cache, unasked.
     copyreg.clear_extension_cache()
     try:
-        value = _Reader(file, encoding=encoding, errors="strict").load()
+        value = _Reader(file, encoding, names or {}, outside).load()
         return _finish(value, {})
     except _RefusedError as refused:
         raise DataDamagedError(
@@ -89,7 +99,7 @@ class _RefusedError(Exception):
     """Something that a pickle asks for and does not get."""
 
 
-class _Allowed:
+class Allowed:
     """A callable that a pickle may name. An object without attributes: a pickle can set none on it either."""
 
     __slots__ = ("_call",)
@@ -98,6 +108,7 @@ class _Allowed:
         self._call = call
 
     def __call__(self, *values: Any) -> Any:
+        """What the pickle asks for, made of the values it gives."""
         return self._call(*values)
 
     def __setstate__(self, state: object) -> NoReturn:
@@ -213,11 +224,19 @@ def _bytearray(*values: Any) -> bytearray:
     return bytearray(content)
 
 
+class _OrderedDict(dict[Any, Any]):
+    """An OrderedDict in the making. PyTorch hangs attributes on its own; nothing here needs them."""
+
+    __slots__ = ()
+
+    def __setstate__(self, state: object) -> None: ...
+
+
 def _no_call(*values: Any) -> NoReturn:
     raise TypeError("an ndarray that is made directly")
 
 
-_NDARRAY = _Allowed(_no_call)
+_NDARRAY = Allowed(_no_call)
 _PYTHON: dict[str, Callable[..., Any]] = {
     "bytes": _bytes,
     "bytearray": _bytearray,
@@ -230,25 +249,37 @@ _PYTHON: dict[str, Callable[..., Any]] = {
 class _Reader(pickle.Unpickler):
     """Python's unpickler, which finds here only the names below, and imports nothing."""
 
-    known: ClassVar[Mapping[tuple[str, str], _Allowed]] = {
+    known: ClassVar[Mapping[tuple[str, str], Allowed]] = {
         ("numpy", "ndarray"): _NDARRAY,
-        ("numpy", "dtype"): _Allowed(_Dtype),
-        **{(f"numpy.{core}.multiarray", "_reconstruct"): _Allowed(_reconstruct) for core in ("core", "_core")},
-        **{(f"numpy.{core}.multiarray", "scalar"): _Allowed(_scalar) for core in ("core", "_core")},
-        **{(f"numpy.{core}.numeric", "_frombuffer"): _Allowed(_from_buffer) for core in ("core", "_core")},
-        ("_codecs", "encode"): _Allowed(_encode),
-        ("collections", "OrderedDict"): _Allowed(dict),
-        **{(module, name): _Allowed(call) for module in ("builtins", "__builtin__") for name, call in _PYTHON.items()},
+        ("numpy", "dtype"): Allowed(_Dtype),
+        **{(f"numpy.{core}.multiarray", "_reconstruct"): Allowed(_reconstruct) for core in ("core", "_core")},
+        **{(f"numpy.{core}.multiarray", "scalar"): Allowed(_scalar) for core in ("core", "_core")},
+        **{(f"numpy.{core}.numeric", "_frombuffer"): Allowed(_from_buffer) for core in ("core", "_core")},
+        ("_codecs", "encode"): Allowed(_encode),
+        ("collections", "OrderedDict"): Allowed(_OrderedDict),
+        **{(module, name): Allowed(call) for module in ("builtins", "__builtin__") for name, call in _PYTHON.items()},
     }
 
+    def __init__(
+        self,
+        file: Any,
+        encoding: str,
+        names: Mapping[tuple[str, str], Allowed],
+        outside: Callable[[Any], Any] | None,
+    ) -> None:
+        super().__init__(file, encoding=encoding, errors="strict")
+        self._names, self._outside = names, outside
+
     def find_class(self, module: str, name: str) -> Any:
-        found = self.known.get((module, name))
+        found = self.known.get((module, name)) or self._names.get((module, name))
         if found is None:
             raise _RefusedError(f"tries to call {one_line(f'{module}.{name}')}")
         return found
 
-    def persistent_load(self, key: Any) -> NoReturn:
-        raise _RefusedError("refers to objects outside of it")
+    def persistent_load(self, key: Any) -> Any:
+        if self._outside is None:
+            raise _RefusedError("refers to objects outside of it")
+        return self._outside(key)
 
 
 def _finish(value: Any, seen: dict[int, tuple[Any, Any]]) -> Any:
@@ -273,13 +304,18 @@ def _finish(value: Any, seen: dict[int, tuple[Any, Any]]) -> Any:
         made = tuple(_finish(item, seen) for item in value)
         seen[id(value)] = (value, made)
         return made
+    if kind is _OrderedDict:
+        plain: dict[Any, Any] = {}
+        seen[id(value)] = (value, plain)
+        plain.update((key, _finish(item, seen)) for key, item in value.items())
+        return plain
     for key, item in value.items() if kind is dict else enumerate(value):
         if type(item) in _CONTAINERS or type(item) is _Dtype:
             value[key] = _finish(item, seen)
     return value
 
 
-_CONTAINERS = frozenset({list, dict, tuple, _Array})
+_CONTAINERS = frozenset({list, dict, tuple, _Array, _OrderedDict})
 
 
 def one_line(text: str) -> str:

@@ -10,7 +10,7 @@ from tiny import TinyAdapter
 from posebench.datasets.adapter import Adapter
 from posebench.protocols.open_sets import open_standard
 from posebench.protocols.protocol import ProtocolFamily
-from posebench.registry.decorators import DATASETS, LIFTERS, PROTOCOLS, register_dataset, register_protocol
+from posebench.registry.decorators import CONVERSIONS, DATASETS, LIFTERS, PROTOCOLS, register_dataset, register_protocol
 from posebench.registry.plugins import load_plugins
 
 # A shared machine can pause any example; what is tested here is never its speed.
@@ -38,7 +38,7 @@ def own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def registry() -> Iterator[None]:
     """What a test registers is gone afterwards."""
     load_plugins()
-    before = [(store, store.snapshot()) for store in (LIFTERS, DATASETS, PROTOCOLS)]
+    before = [(store, store.snapshot()) for store in (LIFTERS, DATASETS, PROTOCOLS, CONVERSIONS)]
     yield
     for store, state in before:
         store.restore(state)

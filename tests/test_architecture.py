@@ -9,7 +9,18 @@ import posebench
 
 ROOT = Path(posebench.__file__).parent
 #: Left to right as in docs/architecture.md; files at the top level and `registry` are leaves that anyone may use.
-WAY = ["datasets", "inputs", "metrics", "prediction", "protocols", "results", "conformance", "leaderboard", "cli"]
+WAY = [
+    "datasets",
+    "inputs",
+    "metrics",
+    "prediction",
+    "protocols",
+    "results",
+    "conversion",
+    "conformance",
+    "leaderboard",
+    "cli",
+]
 #: The registry's decorators name the values they hold, for the type checker only.
 LEAVES = {"registry", "errors", "files", "hashing", "seeding", "skeletons", "cameras", "joint_maps", "npz", "pickles"}
 

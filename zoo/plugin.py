@@ -1,11 +1,16 @@
 """The zoo's entry point: every lifter by name, imported only when it is made. Imports no torch."""
 
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from posebench.registry.decorators import register_lifter
+from posebench.registry.decorators import register_conversion, register_lifter
 from posebench.registry.manifest import register_manifest
 from zoo import specs
+
+if TYPE_CHECKING:
+    from posebench.conversion.rules import Conversion
+    from posebench.prediction.spec import LifterSpec
 
 _HERE = Path(__file__).resolve().parent
 # In a wheel the manifest lies beside this file; in a checkout it stands at the top, for people to read.
@@ -43,3 +48,42 @@ def videopose3d(**config: Any) -> Any:
     from zoo.lifters.videopose3d import VideoPose3D
 
     return VideoPose3D(**config)
+
+
+#: Public lifters, each in `zoo.lifters.<name>`, its spec in `zoo.specs.<name>`: name and class.
+PUBLIC = (
+    ("semgcn", "SemGCN"),
+    ("mixste", "MixSTE"),
+    ("d3dp", "D3DP"),
+    ("motionbert", "MotionBERT"),
+    ("poseformerv2", "PoseFormerV2"),
+    ("motionagformer", "MotionAGFormer"),
+    ("ktpformer", "KTPFormer"),
+)
+
+
+def _register_public(name: str, cls: str) -> None:
+    def spec(config: dict[str, Any]) -> "LifterSpec":
+        made: LifterSpec = import_module(f"zoo.specs.{name}").spec(config)
+        return made
+
+    def factory(**config: Any) -> Any:
+        return getattr(import_module(f"zoo.lifters.{name}"), cls)(**config)
+
+    factory.__qualname__ = name
+    register_lifter(name, spec=spec)(factory)
+
+
+def _register_conversion(name: str) -> None:
+    def make() -> "Conversion":
+        conversion: Conversion = import_module(f"zoo.conversions.{name}").CONVERSION
+        return conversion
+
+    make.__qualname__ = f"conversion_{name}"
+    register_conversion(name)(make)
+
+
+for _name, _cls in PUBLIC:
+    _register_public(_name, _cls)
+for _name in ("simple_baseline", "videopose3d", *(name for name, _ in PUBLIC)):
+    _register_conversion(_name)

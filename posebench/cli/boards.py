@@ -49,6 +49,21 @@ def protocols(
     out().print(f"wrote {len(pages)} pages")
 
 
+@app.command()
+def reported(
+    file: Annotated[Path, typer.Option("--file", help="The page.")] = Path("docs/reported.md"),
+) -> None:
+    """Write the page of all numbers that papers report, generated from posebench's manifest."""
+    from posebench.datasets.library import ensure_writable
+    from posebench.files import write_text
+    from posebench.leaderboard.reported import own_ledger, page
+
+    ledger = own_ledger()
+    ensure_writable(file.parent)
+    write_text(file, page(ledger))
+    out().print(f"wrote {len(ledger)} reported numbers")
+
+
 def reproduce(
     record: Annotated[str, typer.Argument(help="Id or file of a record.")],
     folder: Folder = Path("leaderboards"),

@@ -9,7 +9,7 @@ import typer
 from posebench.cli.console import batch_size_of, note, out, print_json, progress
 from posebench.errors import UsageError
 
-STAGES = {"lift": "lifting (frames)", "draw": "drawing (frames)"}
+STAGES = {"weights": "fetching weights (bytes)", "lift": "lifting (frames)", "draw": "drawing (frames)"}
 
 
 def lift(

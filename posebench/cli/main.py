@@ -5,7 +5,7 @@ import sys
 import click
 import typer
 
-from posebench.cli import boards, data, explain, lift, models, run, verify
+from posebench.cli import boards, convert, data, explain, lift, models, run, verify, weights
 from posebench.cli.console import note
 from posebench.errors import PosebenchError
 
@@ -26,6 +26,7 @@ app.command("run")(run.run)
 app.command("score")(run.score)
 app.command("show")(run.show)
 app.command("lift")(lift.lift)
+app.command("convert")(convert.convert)
 app.command("explain")(explain.explain)
 app.command("reproduce")(boards.reproduce)
 app.command("mock")(models.mock)
@@ -36,6 +37,7 @@ app.command("schema")(boards.schema)
 app.add_typer(data.app, name="data")
 app.add_typer(boards.app, name="leaderboard")
 app.add_typer(verify.app, name="verify")
+app.add_typer(weights.app, name="weights")
 
 
 def main() -> None:

@@ -15,10 +15,11 @@ def list_all(
 ) -> None:
     """Lifters, data sets and protocols that are registered."""
     from posebench.registry.decorators import DATASETS, PROTOCOLS
-    from posebench.registry.plugins import broken_plugins
+    from posebench.registry.plugins import broken_plugins, load_plugins, provided_by
     from posebench.registry.resolve import model_tags
 
     broken = broken_plugins()
+    strangers = [plugin for plugin in load_plugins() if not plugin.is_own and not plugin.broken]
     models = [
         {
             "name": tag.name,
@@ -27,10 +28,14 @@ def list_all(
             "trained_on": [f"{item.dataset}/{item.split}" for item in tag.described.trained_on],
             "summary": tag.described.summary,
             "origin": tag.entry.origin,
+            "provided_by": provided_by("lifter", tag.architecture),
         }
         for tag in model_tags(pattern)
     ]
-    datasets = [{"name": DATASETS.get(n).name, "summary": DATASETS.get(n).summary} for n in DATASETS.names(pattern)]
+    datasets = [
+        {"name": n, "summary": DATASETS.get(n).summary, "provided_by": provided_by("data set", n)}
+        for n in DATASETS.names(pattern)
+    ]
     protocols = PROTOCOLS.names(pattern)
     if as_json:
         print_json(
@@ -38,6 +43,10 @@ def list_all(
                 "models": models,
                 "datasets": datasets,
                 "protocols": protocols,
+                "third_parties": [
+                    {"name": p.name, "distribution": p.distribution, "module": p.module, "brought": p.brought}
+                    for p in strangers
+                ],
                 "broken_plugins": [
                     {"name": p.name, "distribution": p.distribution, "reason": p.broken} for p in broken
                 ],
@@ -56,7 +65,7 @@ def list_all(
         if datasets:
             made = table("Data sets", "name", "what it is")
             for row in datasets:
-                made.add_row(row["name"], row["summary"])
+                made.add_row(str(row["name"]), str(row["summary"]))
             console.print(made)
         if protocols:
             made = table("Protocols", "name")
@@ -65,6 +74,9 @@ def list_all(
             console.print(made)
         if not (models or datasets or protocols):
             console.print(f"Nothing is registered under {pattern!r}.")
+        for plugin in strangers:
+            parts = ", ".join(f"{kind} {name}" for kind, name in plugin.brought if kind != "manifest")
+            console.print(f"From {plugin.distribution} ({plugin.module}): {parts or 'nothing'}.")
     for plugin in broken:
         note(
             f"posebench: the plug-in {plugin.name!r} of {plugin.distribution} could not be loaded ({plugin.broken}); the rest works."
@@ -86,7 +98,25 @@ def info(
     """Everything posebench knows of a lifter, a data set or a protocol."""
     from posebench.results.describe import describe
 
-    show_values(name, describe(name), as_json)
+    value = describe(name)
+    reported = [] if as_json else value.pop("reported by the paper", [])
+    show_values(name, value, as_json)
+    if reported:
+        _show_reported(name.partition(".")[0], reported)
+
+
+def _show_reported(architecture: str, numbers: list[dict[str, Any]]) -> None:
+    """What papers report of an architecture: a table for each protocol and column."""
+    from posebench.leaderboard.reported import HEADERS, Reported, rows
+    from posebench.registry.reported import ReportedNumber
+
+    ledger = [Reported(architecture, ReportedNumber.model_validate(number)) for number in numbers]
+    out().print("Reported by papers (not run here)\n")
+    for protocol, column in dict.fromkeys((item.number.protocol, item.number.column) for item in ledger):
+        made = table(f"{protocol} — {column}", *HEADERS)
+        for cells in rows(item for item in ledger if (item.number.protocol, item.number.column) == (protocol, column)):
+            made.add_row(*cells)
+        out().print(made)
 
 
 def show_values(name: str, value: dict[str, Any], as_json: bool) -> None:

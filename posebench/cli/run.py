@@ -12,7 +12,12 @@ from posebench.errors import UsageError
 if TYPE_CHECKING:
     from posebench.results.record import Column, Record
 
-STAGES = {"predict": "predicting (frames)", "score": "scoring (sequences)", "prepare": "preparing (clips)"}
+STAGES = {
+    "weights": "fetching weights (bytes)",
+    "predict": "predicting (frames)",
+    "score": "scoring (sequences)",
+    "prepare": "preparing (clips)",
+}
 
 
 def run(

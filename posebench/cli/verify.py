@@ -1,4 +1,4 @@
-"""`posebench verify`: the referee's own arithmetic against public evaluators."""
+"""`posebench verify`: the referee's own arithmetic against public evaluators, its lifters against public networks."""
 
 import math
 from dataclasses import asdict
@@ -13,12 +13,6 @@ from posebench.errors import CheckFailedError
 app = typer.Typer(help="Compare posebench with public code.", no_args_is_help=True, rich_markup_mode=None)
 
 
-# With a callback a single command keeps its name: `posebench verify metrics`.
-@app.callback()
-def verify() -> None:
-    """Compare posebench with public code."""
-
-
 @app.command()
 def metrics(
     folder: Annotated[Path, typer.Argument(help="Folder of conformance files: single.npz, rules.npz and the others.")],
@@ -29,13 +23,7 @@ def metrics(
 
     results = verify_metrics(folder)
     if as_json:
-        # JSON has no NaN and no infinity: they become null.
-        print_json(
-            [
-                {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in asdict(one).items()}
-                for one in results
-            ]
-        )
+        print_json([{k: _finite(v) if isinstance(v, float) else v for k, v in asdict(one).items()} for one in results])
     else:
         made = table(None, "case", "expected", "ours", "relative difference", "", numeric=("expected", "ours"))
         for one in results:
@@ -55,6 +43,41 @@ def metrics(
         raise CheckFailedError(
             f"{len(failed)} of {len(results)} comparisons with {folder} fail, first {first.case}: {why}"
         )
+
+
+@app.command()
+def models(
+    folder: Annotated[Path, typer.Argument(help="Folder of NAME.safetensors, NAME.json and NAME_io.npz.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Convert public state dicts, run our lifters with them, compare outputs; exit 1 if one differs by more than 1e-5."""
+    from posebench.conformance.models import verify_models
+
+    results = verify_models(folder)
+    if as_json:
+        print_json([{**asdict(one), "difference": _finite(one.difference)} for one in results])
+    else:
+        made = table(None, "name", "lifter", "parameters", "difference", "", numeric=("parameters", "difference"))
+        for one in results:
+            made.add_row(
+                one.name,
+                one.architecture or "",
+                _number(one.parameters, ","),
+                _number(one.difference, ".1e"),
+                "ok" if one.passed else f"WRONG {one.finding}",
+            )
+        out().print(made)
+        out().print(f"{sum(one.passed for one in results)} of {len(results)} lifters agree")
+    failed = [one for one in results if not one.passed]
+    if failed:
+        raise CheckFailedError(
+            f"{len(failed)} of {len(results)} lifters of {folder} fail, first {failed[0].name}: {failed[0].finding}"
+        )
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON has no NaN and no infinity: they become null."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _number(value: float | None, form: str) -> str:

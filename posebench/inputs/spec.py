@@ -7,9 +7,9 @@ from typing import Any
 from posebench.errors import UsageError
 from posebench.hashing import hash_value
 
-#: What protocols grant unless they say otherwise. Who takes the true lens has its numbers among the assisted; frames
-#: after the one that is lifted, and heatmaps of the same detector, leave them honest.
-STANDARD_GRANTS = ("future_frames", "heatmaps", "intrinsics")
+#: What protocols grant unless they say otherwise. Who takes the true lens or the root's true depth has its numbers
+#: among the assisted; frames after the one that is lifted, and heatmaps of the same detector, leave them honest.
+STANDARD_GRANTS = ("future_frames", "heatmaps", "intrinsics", "root_depth")
 
 
 @dataclass(frozen=True)

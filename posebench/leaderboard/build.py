@@ -6,21 +6,26 @@ from pathlib import Path
 from posebench.errors import CheckFailedError, DataMissingError
 from posebench.files import write_text
 from posebench.leaderboard.collect import collect
+from posebench.leaderboard.reported import own_ledger, section
 from posebench.leaderboard.tables import to_csv, to_index, to_json, to_markdown
 
 TABLES = (".md", ".csv", ".json")
 
 
 def render(folder: Path) -> dict[str, str]:
-    """Every table that the records in `folder/records` give: relative path to content."""
+    """Every table that the records in `folder/records` give: relative path to content.
+
+    Pages end with what papers report under the same protocol, from posebench's own manifest.
+    """
     records = folder / "records"
     if not records.is_dir():
         raise DataMissingError(f"There is no folder {records}; give the leaderboard folder with --dir.")
-    boards = collect(records)
+    boards, ledger = collect(records), own_ledger()
     files = {"README.md": to_index(boards)}
     for board in boards:
         for suffix, make in zip(TABLES, (to_markdown, to_csv, to_json), strict=True):
             files[f"{board.protocol}{suffix}"] = make(board)
+        files[f"{board.protocol}.md"] += section(ledger, board.protocol)
     return files
 
 

@@ -9,6 +9,7 @@ from tabulate import tabulate
 
 from posebench.leaderboard.collect import Board, Row
 from posebench.metrics.table import METRICS
+from posebench.registry.plugins import OWN
 
 COLUMN_NOTES = {
     "honest": "The lifter saw 2D keypoints (and what `granted` names) and nothing of the truth.",
@@ -38,6 +39,8 @@ def row_values(board: Board, row: Row, rank: int | None) -> dict[str, Any]:
         "window": record.lifter.window,
         "look_ahead": record.lifter.look_ahead,
         "parameters": record.lifter.parameters,
+        "origin": record.lifter.origin,
+        "provided_by": record.provided_by.lifter if record.provided_by else None,
         "metrics": row.metrics,
         "frames": record.data.frames,
         "record": record.id,
@@ -138,7 +141,26 @@ def to_markdown(board: Board) -> str:
         ]
         parts.append(f"## {column.capitalize()}\n\n{COLUMN_NOTES[column]}\n")
         parts.append(tabulate(lines, headers=headers, tablefmt="github", disable_numparse=True) + "\n")
+    if others := _third_parties(board):
+        table = tabulate(others, headers=("part", "provided by", "defined in"), tablefmt="github")
+        parts.append(f"## Provided by third parties\n\n{table}\n")
     return "\n".join(parts)
+
+
+def _third_parties(board: Board) -> list[tuple[str, str, str]]:
+    """Data set, rule and lifters that did not come with posebench: the part, its distribution, where it is defined."""
+    found = {}
+    for record in (row.record for rows in board.rows.values() for row in rows):
+        if (source := record.provided_by) is None:
+            continue
+        for part, distribution, origin in (
+            (f"data set `{record.data.dataset}`", source.dataset, ""),
+            (f"rule `{board.protocol.partition('+')[0]}`", source.protocol, ""),
+            (f"lifter `{record.lifter.architecture}`", source.lifter, f"`{record.lifter.origin}`"),
+        ):
+            if distribution is None or distribution.partition(" ")[0] != OWN:
+                found[part] = (part, distribution or "a script", origin or "–")
+    return sorted(found.values())
 
 
 def _trained(row: dict[str, Any], fps: float) -> str:

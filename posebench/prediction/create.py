@@ -8,9 +8,10 @@ from typing import Any
 from torch import nn
 
 from posebench.errors import LifterContractError, UsageError
-from posebench.hashing import hash_file, hash_value
+from posebench.hashing import canonical_json, hash_file, hash_value
+from posebench.prediction.hub import Report
 from posebench.prediction.spec import LifterSpec
-from posebench.prediction.weights import WeightsFile, find_weights, load_weights
+from posebench.prediction.weights import WeightsFile, described_config, find_weights, load_weights
 from posebench.registry.resolve import ModelTag, resolve_model
 
 
@@ -60,20 +61,34 @@ def build_module(tag: ModelTag, config: dict[str, Any]) -> nn.Module:
     return module.eval()
 
 
-def load_lifter(name: str, weights: Path | None = None, **config: Any) -> LoadedLifter:
+def load_lifter(name: str, weights: Path | None = None, report: Report | None = None, **config: Any) -> LoadedLifter:
     """A lifter by `architecture` or `architecture.tag`, its weights loaded strictly.
 
     `weights` is a safetensors file to use instead of the registered ones;
-    keyword arguments override the tag's configuration. Raises
-    `UnknownNameError`, `UsageError`, `WeightsError`.
+    the configuration that it says it has is taken in place of the tag's.
+    `report` hears how far a download from the Hub is; other keyword arguments
+    override the tag's configuration, and may not contradict the file's. Raises `UnknownNameError`, `UsageError`, `WeightsError`.
     """
     tag = resolve_model(name)
-    merged = {**tag.config, **config}
-    file = find_weights(tag, weights)
+    file = find_weights(tag, weights, report)
+    merged = {**_own_config(tag, file, config), **config}
     module = build_module(tag, merged)
     if file is not None:
         load_weights(module, file, tag.name)
     return LoadedLifter(module, tag.entry.spec(merged), tag, merged, file)
+
+
+def _own_config(tag: ModelTag, file: WeightsFile | None, asked: dict[str, Any]) -> dict[str, Any]:
+    """The configuration without what was asked: the tag's, or what the user's file says of itself."""
+    stored = described_config(file, tag) if file is not None and file.origin == "file" else None
+    if file is None or stored is None:
+        return tag.config
+    for name, value in asked.items():
+        # As JSON has them, which knows no tuples.
+        if name in stored and canonical_json(stored[name]) != canonical_json(value):
+            raise UsageError(f"{file.path} was made with {name} = {stored[name]!r}, not {value!r}; leave {name} away.")
+    # What a tag with weights says beyond sizes was chosen for its own; one without only says how to run.
+    return stored if tag.described.weights is not None else {**tag.config, **stored}
 
 
 def create_lifter(name: str, weights: Path | None = None, **config: Any) -> nn.Module:

@@ -2,7 +2,8 @@
 
 The rule of VideoPose3D (`run.py`, `UnchunkedGenerator(augment=True)`): the
 image is mirrored about its vertical middle, left and right joints change
-places.
+places. Poses about the root are mirrored about it, pixels about the image's
+middle.
 """
 
 from dataclasses import replace
@@ -17,8 +18,12 @@ from posebench.prediction.spec import LifterSpec
 
 def check_flip(spec: LifterSpec, name: str) -> None:
     """Raise `UsageError` for a lifter whose output has no mirror image about the image's middle."""
-    if spec.space != "root_relative":
-        raise UsageError(f"{name} predicts in the space {spec.space!r}: flip is only defined for root_relative poses.")
+    if spec.flips_itself:
+        raise UsageError(f"{name} flips inside of its own steps, by its configuration: leave --flip away.")
+    if spec.space == "camera":
+        raise UsageError(
+            f"{name} predicts in the space {spec.space!r}: flip is only defined for root_relative poses and image25d."
+        )
     if "intrinsics" in spec.privileges:
         raise UsageError(
             f"{name} uses the camera's intrinsics, which a mirrored image does not have: run it without flip."
@@ -40,8 +45,14 @@ def doubled(inputs: LifterInputs, mirrored: tuple[int, ...]) -> LifterInputs:
     )
 
 
-def averaged(poses: Tensor, mirrored: tuple[int, ...]) -> Tensor:
-    """(2 * batch, ..., joints, 3) of a doubled batch to (batch, ..., joints, 3)."""
+def averaged(poses: Tensor, mirrored: tuple[int, ...], width: Tensor | None = None) -> Tensor:
+    """(2 * batch, ..., joints, 3) of a doubled batch to (batch, ..., joints, 3).
+
+    `width` () is that of the image for poses in its pixels, None for poses about the root.
+    """
     plain, flipped = poses.chunk(2)
     sign = torch.tensor([-1.0, 1.0, 1.0], device=poses.device, dtype=poses.dtype)
-    return (plain + (flipped * sign)[..., list(mirrored), :]) / 2
+    back = flipped * sign
+    if width is not None:
+        back = back + torch.stack([width, torch.zeros_like(width), torch.zeros_like(width)])
+    return (plain + back[..., list(mirrored), :]) / 2

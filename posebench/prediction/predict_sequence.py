@@ -146,7 +146,8 @@ def lift(lifter: LoadedLifter, joints: Skeleton, inputs: LifterInputs, flip: boo
         raise UsageError(
             f"{lifter.name} returns a root or weights, whose mirror images have no average: run it without flip."
         )
-    return Lifted(averaged(lifted.poses, mirrored))
+    width = inputs.image_size[0] if lifter.spec.space == "image25d" else None
+    return Lifted(averaged(lifted.poses, mirrored, width))
 
 
 def _as_lifted(returned: Tensor | Lifted) -> Lifted:

@@ -9,7 +9,7 @@ from posebench.skeletons import SKELETONS
 #: Where a lifter's poses live: see `LifterSpec.space`.
 Space = Literal["root_relative", "camera", "image25d"]
 #: What happens where the sequence does not divide into windows: see `LifterSpec.tail`.
-Tail = Literal["pad", "shift", "overlap-chunk"]
+Tail = Literal["pad", "shift", "overlap-chunk", "resample"]
 #: What a lifter may ask for beyond 2D keypoints.
 Privilege = Literal["future_frames", "intrinsics", "root_depth", "heatmaps", "action_label"]
 
@@ -42,6 +42,9 @@ class LifterSpec:
         are kept. `shift`: the last window is moved back to end with the
         sequence and only its new frames are kept. `overlap-chunk`: the same,
         but frames of the overlap are predicted, and scored, twice (MixSTE).
+        `resample`: as `shift`, but a sequence shorter than the window is
+        stretched in time to fill it (MotionBERT), where the others repeat its
+        edge frames.
     `space`
         `root_relative`: camera mm, the origin is the true root, joint 0 is an
         output like any other. `camera`: absolute camera mm. `image25d`:
@@ -52,6 +55,9 @@ class LifterSpec:
         Missing joints arrive as NaN; otherwise they are interpolated in time.
     `fps`
         Frame rate of the training data, None for a lifter that has none.
+    `flips_itself`
+        The lifter averages with mirror images inside, as a diffusion does in
+        each of its steps: a run's own flip would average unrelated samples.
     `fitted`
         The lifter has a `fit(sequences)` that is called with the training
         split of the data set at hand before it predicts.
@@ -66,6 +72,7 @@ class LifterSpec:
     privileges: tuple[Privilege, ...] = ()
     accepts_missing: bool = False
     fps: float | None = None
+    flips_itself: bool = False
     fitted: bool = False
 
     def __post_init__(self) -> None:

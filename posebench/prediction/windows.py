@@ -17,27 +17,28 @@ Indices = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class WindowPlan:
-    """Windows over a sequence of `frames` frames.
+    """Windows over a sequence of `frames` frames, all alike but for where they start.
 
     `starts[i]` is the first frame of window i, negative when it begins before
-    the sequence. Row r of its output is frame `starts[i] + first_output + r`;
-    `keep[i, r]` says whether that row is a prediction of this sequence.
+    the sequence. Place p of it shows frame `starts[i] + shown[p]`, row r of
+    its output is frame `starts[i] + returned[r]`; `keep[i, r]` says whether
+    that row is a prediction of this sequence.
     """
 
     frames: int
-    length: int
-    first_output: int
     starts: Indices
+    shown: Indices
+    returned: Indices
     keep: npt.NDArray[np.bool_]
 
     def inputs(self, windows: Indices) -> Indices:
         """(windows, length) frame numbers that the windows show, edge frames repeated."""
-        shown: Indices = np.clip(self.starts[windows, None] + np.arange(self.length), 0, self.frames - 1)
+        shown: Indices = np.clip(self.starts[windows, None] + self.shown, 0, self.frames - 1)
         return shown
 
     def outputs(self, windows: Indices) -> Indices:
         """(windows, rows) frame numbers of the outputs; meaningful where `keep` holds."""
-        return self.starts[windows, None] + self.first_output + np.arange(self.keep.shape[1])
+        return self.starts[windows, None] + self.returned
 
     def batches(self, size: int) -> Iterator[tuple[Indices, int]]:
         """Window numbers in batches of one shape: the last is filled by repeating its final window; the int counts the real ones."""
@@ -50,25 +51,39 @@ class WindowPlan:
 
 def plan_windows(spec: LifterSpec, frames: int) -> WindowPlan:
     """The windows that a lifter of this spec needs to predict every frame of a sequence of `frames` >= 1."""
+    window, first = spec.window, spec.first_output
     if spec.stride is None:
-        before = spec.first_output
-        return WindowPlan(
-            frames, frames + spec.window - 1, before, np.array([-before]), np.ones((1, frames), dtype=bool)
-        )
-    stride, window = spec.stride, spec.window
-    if spec.tail != "pad" and frames < window:
+        return _plan(frames, np.array([-first]), frames + window - 1, first, frames)
+    if spec.tail == "pad":
+        starts = np.arange(-(-frames // spec.stride)) * spec.stride - first
+        return _plan(frames, starts, window, first, spec.stride)
+    if frames < window:
+        if spec.tail == "resample":
+            return _stretched(frames, window)
         # Edge frames on both sides, the real frames in the middle.
-        start = -((window - frames) // 2)
-        rows = start + np.arange(window)
-        return WindowPlan(frames, window, 0, np.array([start]), ((rows >= 0) & (rows < frames))[None])
-    count = -(-frames // stride)
-    starts = np.arange(count) * stride
-    if spec.tail != "pad":
-        starts[-1] = frames - window
-    else:
-        starts = starts - spec.first_output
-    rows = starts[:, None] + spec.first_output + np.arange(stride)
-    keep = rows < frames
-    if spec.tail == "shift" and count > 1:
-        keep[-1] &= rows[-1] > rows[-2][-1]
-    return WindowPlan(frames, window, spec.first_output, starts, keep)
+        return _plan(frames, np.array([-((window - frames) // 2)]), window, 0, window)
+    starts = np.arange(-(-frames // window)) * window
+    starts[-1] = frames - window
+    plan = _plan(frames, starts, window, 0, window)
+    if spec.tail != "overlap-chunk" and len(starts) > 1:
+        plan.keep[-1] = starts[-1] + plan.returned >= starts[-2] + window
+    return plan
+
+
+def _plan(frames: int, starts: Indices, length: int, first_output: int, rows: int) -> WindowPlan:
+    """Windows of consecutive frames; rows outside of the sequence are not kept."""
+    returned = first_output + np.arange(rows)
+    predicted = starts[:, None] + returned
+    return WindowPlan(frames, starts, np.arange(length), returned, (predicted >= 0) & (predicted < frames))
+
+
+def _stretched(frames: int, window: int) -> WindowPlan:
+    """One window that shows a shorter sequence slowed down; of the predictions of a frame the last counts.
+
+    MotionBERT, `lib/utils/utils_data.py: resample` without its randomness
+    (which rounds each place up or down by chance), and `train.py: evaluate`,
+    where a later row of a frame overwrites an earlier one.
+    """
+    shown = np.arange(window) * frames // window
+    last = np.append(shown[1:] > shown[:-1], True)
+    return WindowPlan(frames, np.array([0]), shown, shown, last[None])

@@ -130,7 +130,9 @@ HARD = replace(
 
 def families() -> list[ProtocolFamily]:
     """Every family `human36m/<rule>`."""
-    image25d = replace(INPUTS, form="motionbert", source="sh_ft_h36m")
+    # Its poses are in pixels scaled to mm: they have no depth of the root to grant.
+    grants = tuple(privilege for privilege in STANDARD_GRANTS if privilege != "root_depth")
+    image25d = replace(INPUTS, form="motionbert", source="sh_ft_h36m", grants=grants)
     inputs = {
         "motionbert": image25d,
         "best-of-m": replace(INPUTS, keep_every=64),

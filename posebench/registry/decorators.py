@@ -3,9 +3,17 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from posebench.registry.entries import DatasetEntry, LifterEntry, ProtocolEntry, Registry, origin_of
+from posebench.registry.entries import (
+    ConversionEntry,
+    DatasetEntry,
+    LifterEntry,
+    ProtocolEntry,
+    Registry,
+    origin_of,
+)
 
 if TYPE_CHECKING:
+    from posebench.conversion.rules import Conversion
     from posebench.datasets.adapter import Adapter
     from posebench.prediction.spec import LifterSpec
     from posebench.protocols.protocol import ProtocolFamily
@@ -13,6 +21,7 @@ if TYPE_CHECKING:
 LIFTERS: Registry[LifterEntry] = Registry("lifter")
 DATASETS: Registry[DatasetEntry] = Registry("data set")
 PROTOCOLS: Registry[ProtocolEntry] = Registry("protocol")
+CONVERSIONS: Registry[ConversionEntry] = Registry("conversion")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -67,6 +76,16 @@ def register_protocol(
 
     def decorate(make: "Callable[[], ProtocolFamily]") -> "Callable[[], ProtocolFamily]":
         PROTOCOLS.add(ProtocolEntry(name, origin_of(make), make))
+        return make
+
+    return decorate
+
+
+def register_conversion(architecture: str) -> "Callable[[Callable[[], Conversion]], Callable[[], Conversion]]":
+    """Register a function without arguments that returns how public checkpoints of an architecture are converted."""
+
+    def decorate(make: "Callable[[], Conversion]") -> "Callable[[], Conversion]":
+        CONVERSIONS.add(ConversionEntry(architecture, origin_of(make), make))
         return make
 
     return decorate

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from posebench.errors import DuplicateNameError, UnknownNameError
 
 if TYPE_CHECKING:
+    from posebench.conversion.rules import Conversion
     from posebench.datasets.adapter import Adapter
     from posebench.prediction.spec import LifterSpec
     from posebench.protocols.protocol import ProtocolFamily
@@ -54,7 +55,16 @@ class ProtocolEntry:
     make: "Callable[[], ProtocolFamily]"
 
 
-E = TypeVar("E", LifterEntry, DatasetEntry, ProtocolEntry)
+@dataclass(frozen=True)
+class ConversionEntry:
+    """How a public codebase's checkpoints become weights of an architecture; `make()` returns its value."""
+
+    name: str
+    origin: str
+    make: "Callable[[], Conversion]"
+
+
+E = TypeVar("E", LifterEntry, DatasetEntry, ProtocolEntry, ConversionEntry)
 
 
 class Registry(Generic[E]):

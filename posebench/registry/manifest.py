@@ -14,10 +14,10 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from posebench.errors import DuplicateNameError, ManifestError
+from posebench.registry.reported import NAME, ReportedNumber, refuse_twice
 
 SHA256 = r"^[0-9a-f]{64}$"
 REVISION = r"^[0-9a-f]{40}$"
-NAME = r"^[A-Za-z0-9_-]+$"
 
 
 class _Strict(BaseModel):
@@ -59,19 +59,6 @@ class TrainingSet(_Strict):
     """The 2D source, or `3d` where poses were projected through cameras of the recipe's own."""
 
 
-class ReportedNumber(_Strict):
-    """A number of the paper: it stays in the `reported` column, whatever is reproduced."""
-
-    protocol: str
-    metric: str
-    value: float
-    unit: str = "mm"
-    column: Literal["honest", "assisted", "oracle"] = "honest"
-    frames: int | None = None
-    """Frames in the lifter's window."""
-    note: str = ""
-
-
 class Tag(_Strict):
     """One configuration of an architecture, with or without weights."""
 
@@ -105,12 +92,42 @@ class Architecture(_Strict):
             raise ValueError(f"the default tag {self.default!r} is not among the tags")
         return self
 
+    @model_validator(mode="after")
+    def _reported_holds(self) -> "Architecture":
+        for i, number in enumerate(self.reported):
+            if number.tag is not None and number.tag not in self.tags:
+                raise ValueError(f"the tag {number.tag!r} of reported.{i} is not among the tags")
+        refuse_twice(self.reported)
+        return self
+
+
+class Paper(_Strict):
+    """A method that is no lifter here: only its reported numbers are known."""
+
+    title: str
+    citation: str
+    reported: tuple[ReportedNumber, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _reported_holds(self) -> "Paper":
+        refuse_twice(self.reported)
+        return self
+
 
 class Manifest(_Strict):
     """A whole manifest file."""
 
     schema_version: Literal[1] = Field(alias="schema")
     lifters: dict[str, Architecture]
+    papers: dict[str, Paper] = Field(default_factory=dict)
+    """Methods of the literature without a lifter, by name, for the ledger of reported numbers."""
+
+    @model_validator(mode="after")
+    def _papers_are_no_lifters(self) -> "Manifest":
+        for name in self.papers:
+            if name in self.lifters:
+                raise ValueError(f"{name!r} stands under 'papers' and 'lifters'; report its numbers with the lifter")
+        return self
 
 
 @dataclass(frozen=True)
@@ -120,9 +137,14 @@ class ManifestFile:
     path: Path
     root: Path
 
+    def __str__(self) -> str:
+        return str(self.path)
+
 
 class Manifests:
     """The registered manifests, read when first asked for."""
+
+    kind = "manifest"
 
     def __init__(self) -> None:
         self._files: tuple[ManifestFile, ...] = ()

@@ -11,6 +11,8 @@ from typing import Any
 from posebench.registry import decorators, manifest
 
 GROUP = "posebench.plugins"
+#: The distribution of posebench itself.
+OWN = "posebench-lifting"
 
 
 @dataclass(frozen=True)
@@ -19,8 +21,16 @@ class Plugin:
 
     name: str
     distribution: str
+    """Name and version."""
     module: str
     broken: str | None = None
+    brought: tuple[tuple[str, str], ...] = ()
+    """What it registered: kind (`lifter`, `data set`, `protocol`, `conversion`, `manifest`) and name, or path."""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is posebench's own, rather than a third party's."""
+        return self.distribution.partition(" ")[0] == OWN
 
 
 _loaded: list[Plugin] | None = None
@@ -41,13 +51,30 @@ def broken_plugins() -> tuple[Plugin, ...]:
     return tuple(plugin for plugin in load_plugins() if plugin.broken)
 
 
+def plugin_of(kind: str, name: str) -> Plugin | None:
+    """The plug-in that registered a name of a kind; None for what a script registered, or nobody."""
+    return next((plugin for plugin in load_plugins() if (kind, name) in plugin.brought), None)
+
+
+def provided_by(kind: str, name: str) -> str | None:
+    """Name and version of the distribution that registered a name of a kind; None for a script."""
+    plugin = plugin_of(kind, name)
+    return plugin.distribution if plugin else None
+
+
 def _is_own(point: EntryPoint) -> bool:
-    return point.dist is not None and point.dist.name == "posebench-lifting"
+    return point.dist is not None and point.dist.name == OWN
 
 
 def _load(point: EntryPoint) -> Plugin:
     distribution = f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown distribution"
-    stores: tuple[Any, ...] = (decorators.LIFTERS, decorators.DATASETS, decorators.PROTOCOLS, manifest.MANIFESTS)
+    stores: tuple[Any, ...] = (
+        decorators.LIFTERS,
+        decorators.DATASETS,
+        decorators.PROTOCOLS,
+        decorators.CONVERSIONS,
+        manifest.MANIFESTS,
+    )
     before = [store.snapshot() for store in stores]
     try:
         point.load()
@@ -56,4 +83,10 @@ def _load(point: EntryPoint) -> Plugin:
             store.restore(state)
         reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
         return Plugin(point.name, distribution, point.value, reason)
-    return Plugin(point.name, distribution, point.value)
+    brought = (
+        (store.kind, str(name))
+        for store, state in zip(stores, before, strict=True)
+        for name in store.snapshot()
+        if name not in state
+    )
+    return Plugin(point.name, distribution, point.value, brought=tuple(brought))

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from posebench.datasets.library import data_root, ensure_writable, load_dataset
@@ -42,7 +43,7 @@ def predict(
     Raises subclasses of `posebench.errors.PosebenchError`.
     """
     chosen = resolve_protocol(protocol, dataset, keypoints)
-    lifter = load_lifter(model, weights)
+    lifter = load_lifter(model, weights, partial(progress, "weights") if progress else None)
     data = load_dataset(chosen.inputs.dataset, chosen.inputs.form)
     settings = run_settings(lifter, limit, device, batch_size, flip, resample, seed)
     report = (lambda done, total: progress("predict", done, total)) if progress else None
@@ -113,7 +114,7 @@ def evaluate_beside(
     away. Arguments and errors as `predict`.
     """
     chosen = resolve_protocol(protocol, dataset, keypoints)
-    lifter = load_lifter(model, weights)
+    lifter = load_lifter(model, weights, partial(progress, "weights") if progress else None)
     settings = run_settings(lifter, limit, device, batch_size, flip, resample, seed)
     folder = Path(predictions) if predictions is not None else working_folder(lifter, chosen, settings)
     ensure_writable(folder)

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from posebench.prediction.hub import cached
 from posebench.prediction.spec import ASSISTING
 from posebench.registry.decorators import DATASETS, LIFTERS, PROTOCOLS
 from posebench.registry.entries import unknown_name
-from posebench.registry.plugins import load_plugins
+from posebench.registry.plugins import load_plugins, provided_by
 from posebench.registry.resolve import ModelTag, model_tags, resolve_model
 from posebench.results.describe_dataset import describe_dataset
 
@@ -29,6 +30,8 @@ def _describe_model(tag: ModelTag) -> dict[str, Any]:
     if described.weights is not None:
         weights.update(described.weights.model_dump(mode="json", exclude_none=True))
         weights["resolves to"] = "bundled file" if described.weights.file else "Hub"
+        if described.weights.hub is not None:
+            weights["here"] = "yes" if cached(described.weights.hub) else "no: fetched when first used"
     else:
         weights["resolves to"] = (
             "nothing: give --weights FILE" if described.needs_weights else "nothing: none are needed"
@@ -38,6 +41,7 @@ def _describe_model(tag: ModelTag) -> dict[str, Any]:
         "default tag": tag.is_default,
         "summary": described.summary,
         "origin": tag.entry.origin,
+        "provided by": provided_by("lifter", tag.architecture),
         "published as": tag.paper.title if tag.paper else None,
         "citation": tag.paper.citation if tag.paper else None,
         "config": tag.config,
@@ -66,6 +70,7 @@ def _describe_protocol(name: str) -> dict[str, Any]:
     family = find_family(protocol.id.partition("+")[0])
     return {
         "protocol": protocol.id,
+        "provided by": provided_by("protocol", family.name),
         "2D sources": family.sources,
         "inputs": protocol.inputs.to_json(),
         "inputs hash": protocol.inputs.hash,

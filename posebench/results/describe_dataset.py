@@ -9,7 +9,7 @@ from posebench.datasets.store import Dataset
 from posebench.errors import PosebenchError
 from posebench.registry.decorators import DATASETS, PROTOCOLS
 from posebench.registry.entries import DatasetEntry
-from posebench.registry.plugins import load_plugins
+from posebench.registry.plugins import load_plugins, provided_by
 
 
 def list_datasets() -> list[dict[str, Any]]:
@@ -55,6 +55,7 @@ def describe_dataset(name: str) -> dict[str, Any]:
         "citation": entry.citation or None,
         "how to get it": entry.obtain,
         "origin": entry.origin,
+        "provided by": provided_by("data set", name),
         "adapter version": adapter.version,
         "ground truth is made from the 2D": adapter.pseudo_truth,
         "joints": adapter.forms[0].skeleton.name,

@@ -107,7 +107,7 @@ def lift_file(
     frame rate and brings the poses back. Raises `UsageError` for a lifter that
     needs more than a file has, and subclasses of `PosebenchError`.
     """
-    lifter = load_lifter(model, weights)
+    lifter = load_lifter(model, weights, partial(progress, "weights") if progress else None)
     spec = lifter.spec
     _check_lifter(lifter, focal)
     chosen_flip = bool(lifter.tag.described.settings.get("flip", False)) if flip is None else flip

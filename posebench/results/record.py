@@ -118,6 +118,14 @@ class TimingPart(_Part):
     warm_up_seconds: float | None = None
 
 
+class ProvidedByPart(_Part):
+    """The distributions, name and version, whose plug-ins brought the parts; None for what a script registered."""
+
+    lifter: str | None
+    dataset: str | None
+    protocol: str | None
+
+
 class EnvironmentPart(_Part):
     """Versions and processor; no host, user or path."""
 
@@ -159,6 +167,8 @@ class Record(_Part):
     run: RunPart
     timing: TimingPart
     environment: EnvironmentPart
+    provided_by: ProvidedByPart | None = None
+    """None in records of before this was written."""
     tolerance_mm: float
     """How far MPJPE may be from `results` when the row is run again on another machine."""
     results: dict[Column, dict[str, dict[str, float]]]

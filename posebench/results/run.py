@@ -11,6 +11,7 @@ from posebench.datasets.store import Dataset
 from posebench.prediction.create import LoadedLifter
 from posebench.prediction.runner import PredictionRun, RunSettings, check_grants, run_predictions
 from posebench.protocols.protocol import Protocol
+from posebench.registry.plugins import provided_by
 from posebench.results.domain import domain_of
 from posebench.results.environment import describe_environment
 from posebench.results.record import (
@@ -18,6 +19,7 @@ from posebench.results.record import (
     DataPart,
     LifterPart,
     ProtocolPart,
+    ProvidedByPart,
     Record,
     RunPart,
     TimingPart,
@@ -151,6 +153,11 @@ def _make_record(
             warm_up_seconds=round(clock.warm_up_seconds, 6) if timed else None,
         ),
         environment=describe_environment(clock.device),
+        provided_by=ProvidedByPart(
+            lifter=provided_by("lifter", lifter.tag.architecture),
+            dataset=provided_by("data set", dataset.name),
+            protocol=provided_by("protocol", protocol.id.partition("+")[0]),
+        ),
         tolerance_mm=TOLERANCE_MM,
         results=by_column(scores.headline.overall, granted),
         by_group={action: by_column(numbers, granted) for action, numbers in scores.headline.by_group.items()},

@@ -45,8 +45,16 @@ def test_averaging_undoes_the_mirror(inputs: LifterInputs) -> None:
     torch.testing.assert_close(averaged(torch.cat([poses + push, mirror + push]), MIRRORED), poses)
 
 
+def test_pixels_are_mirrored_about_the_middle_of_the_image(inputs: LifterInputs) -> None:
+    both = doubled(inputs, MIRRORED)
+    poses = torch.cat([both.keypoints, both.keypoints[..., :1]], dim=-1)
+    poses[3:, ..., 2] = poses[:3, ..., 2][..., list(MIRRORED)]
+    torch.testing.assert_close(averaged(poses, MIRRORED, inputs.image_size[0]), poses[:3], rtol=0, atol=1e-3)
+
+
 def test_flip_is_refused_where_a_mirror_image_means_nothing() -> None:
     check_flip(LifterSpec(), "plain")
+    check_flip(LifterSpec(space="image25d"), "pixels")
     with pytest.raises(UsageError, match="camera"):
         check_flip(LifterSpec(space="camera"), "absolute")
     with pytest.raises(UsageError, match="intrinsics"):

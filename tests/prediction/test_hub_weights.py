@@ -1,128 +1,93 @@
-"""Weights from the Hub: the real client against a server on loopback that speaks its protocol."""
+"""The order in which weights are looked for, and those of the Hub loaded strictly by the Python functions."""
 
 import hashlib
-import os
-import subprocess
-import sys
-import textwrap
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save
+import yaml
+from hub_commands import Commands
+from hub_server import HubServer, hub
+from safetensors.torch import save, save_file
 
-REVISION = "0123456789abcdef0123456789abcdef01234567"
-CONTENT = save({"scale": torch.tensor(3.0)})
+from posebench.errors import UsageError
+from posebench.prediction.hub_card import PushedFile, manifest_lines, readme, training_sets
+from posebench.prediction.weights import find_weights, place_of
+from posebench.registry.resolve import resolve_model
 
-
-class Hub(BaseHTTPRequestHandler):
-    """One repository, lab/net, with one file at one commit."""
-
-    protocol_version = "HTTP/1.1"
-
-    def _answer(self, body: bytes) -> None:
-        here = f"/lab/net/resolve/{REVISION}/net.safetensors"
-        self.send_response(200 if self.path == here else 404)
-        if self.path == here:
-            self.send_header("X-Repo-Commit", REVISION)
-            self.send_header("ETag", f'"{hashlib.sha256(CONTENT).hexdigest()}"')
-            self.send_header("Content-Length", str(len(CONTENT)))
-        else:
-            self.send_header("X-Error-Code", "EntryNotFound")
-            self.send_header("Content-Length", "0")
-        self.end_headers()
-        if self.path == here:
-            self.wfile.write(body)
-
-    def do_HEAD(self) -> None:
-        self._answer(b"")
-
-    def do_GET(self) -> None:
-        self._answer(CONTENT)
-
-    def log_message(self, format: str, *arguments: object) -> None:
-        """Silent."""
+CONTENT = save({"scale": torch.tensor([3.0])})
+#: After the lifter is registered: make it and say what was loaded, or why not.
+MAKE = """
+from posebench.errors import PosebenchError
+try:
+    print("scale", posebench.create_lifter("net", *map(pathlib.Path, sys.argv[1:])).scale.item())
+except PosebenchError as error:
+    sys.exit(f"posebench: {error}")
+"""
 
 
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+@pytest.fixture
+def server() -> Iterator[HubServer]:
+    with hub() as server:
+        yield server
 
 
-def load(tmp_path: Path, endpoint: str, file: str = "net.safetensors", sha256: str | None = None) -> tuple[int, str]:
-    """Make the lifter in a process of its own, for the client reads its endpoint when imported; returns (exit code, output)."""
-    (tmp_path / "m.yaml").write_text(
-        textwrap.dedent(f"""
-        schema: 1
-        lifters:
-          net:
-            title: n
-            citation: n
-            default: hub
-            tags:
-              hub:
-                summary: on the Hub
-                weights:
-                  hub: {{repository: lab/net, revision: "{REVISION}", file: {file}}}
-                  sha256: {sha256 or hashlib.sha256(CONTENT).hexdigest()}
-                  licence: MIT
-        """)
-    )
-    (tmp_path / "net.py").write_text(
-        textwrap.dedent(f"""
-        import sys, pathlib, torch, posebench
-        from posebench.errors import PosebenchError
-        @posebench.register_lifter("net", spec=posebench.LifterSpec())
-        class Net(torch.nn.Module):
-            def __init__(self):
-                super().__init__()
-                self.scale = torch.nn.Parameter(torch.zeros(()))
-            def lift(self, inputs):
-                return torch.zeros(len(inputs.keypoints), 1, 17, 3)
-        posebench.register_manifest(pathlib.Path({str(tmp_path / "m.yaml")!r}))
-        try:
-            print("scale", posebench.create_lifter("net").scale.item())
-        except PosebenchError as error:
-            print(error)
-            sys.exit(error.exit_code)
-        """)
-    )
-    environment = {
-        **os.environ,
-        "HF_ENDPOINT": endpoint,
-        "HF_HOME": str(tmp_path / "hf"),
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-    }
-    done = subprocess.run(
-        [sys.executable, str(tmp_path / "net.py")], capture_output=True, text=True, env=environment, check=False
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    return done.returncode, done.stdout
+@pytest.fixture
+def create(tmp_path: Path, server: HubServer) -> Commands:
+    """`create_lifter` in a process of its own, whose only argument is a weights file."""
+    commands = Commands(tmp_path, server.address)
+    script = tmp_path / "net.py"
+    script.write_text(script.read_text().replace("sys.exit(run_command(sys.argv[1:]))\n", MAKE))
+    return commands
 
 
-def test_weights_are_fetched_checked_and_loaded_and_then_work_offline(tmp_path: Path, endpoint: str) -> None:
-    assert load(tmp_path, endpoint) == (0, "scale 3.0\n")
-    # Port 9 of loopback has no server: what was fetched is used again.
-    assert load(tmp_path, "http://127.0.0.1:9") == (0, "scale 3.0\n")
+def publish(server: HubServer, commands: Commands, content: bytes) -> None:
+    revision = server.add("lab/net", {"net.safetensors": content})
+    commands.describe_hub(revision, hashlib.sha256(content).hexdigest())
 
 
-def test_a_wrong_hash_is_refused(tmp_path: Path, endpoint: str) -> None:
-    code, said = load(tmp_path, endpoint, sha256="ab" * 32)
-    assert code == 3
-    assert "sha256" in said
+def test_the_hub_comes_after_a_file_and_is_asked_once(server: HubServer, create: Commands, tmp_path: Path) -> None:
+    publish(server, create, CONTENT)
+    save_file({"scale": torch.tensor([7.0])}, tmp_path / "own.safetensors")
+    assert create(str(tmp_path / "own.safetensors")).out == "scale 7.0\n"
+    assert not server.asked
+    assert create().out == "scale 3.0\n"
+    asked = len(server.asked)
+    assert create().out == "scale 3.0\n"
+    assert len(server.asked) == asked
 
 
-def test_a_file_that_is_not_there_and_a_hub_that_is_not_reached_are_one_sentence(tmp_path: Path, endpoint: str) -> None:
-    code, said = load(tmp_path, endpoint, file="other.safetensors")
-    assert code == 3
-    assert said.count("\n") == 1
-    assert "other.safetensors of lab/net" in said
-    code, said = load(tmp_path, "http://127.0.0.1:9")
-    assert code == 3
-    assert "cannot be reached" in said
+def test_weights_of_the_hub_load_strictly(server: HubServer, create: Commands) -> None:
+    publish(server, create, save({"scale": torch.tensor([3.0]), "more": torch.zeros(1)}))
+    assert "unknown 'more'" in create().sentence
+
+
+def test_the_bundled_file_comes_after_one_that_is_given(tmp_path: Path) -> None:
+    tag = resolve_model("videopose3d")
+    place, found = place_of(tag), find_weights(tag)
+    assert place is not None
+    assert found is not None
+    assert (found.path, found.origin) == (place.path, "bundled")
+    save_file({"scale": torch.zeros(1)}, tmp_path / "own.safetensors")
+    own = find_weights(tag, tmp_path / "own.safetensors")
+    assert own is not None
+    assert own.origin == "file"
+
+
+def test_a_card_says_licence_training_data_hash_and_configuration() -> None:
+    tag = resolve_model("videopose3d")
+    file = PushedFile("v.safetensors", "ab" * 32, 4, "research only", (), {"channels": 288}, 17)
+    text = readme(tag, file)
+    head = yaml.safe_load(text.split("---\n")[1])
+    assert (head["license"], head["license_name"], head["library_name"]) == ("other", "research only", "posebench")
+    for part in ("ab" * 32, "research only", "Not stated", '"channels": 288', "--weights v.safetensors", "Pavllo"):
+        assert part in text
+    assert "trained_on" not in yaml.safe_load(manifest_lines("a/b", "0" * 40, file))
+
+
+def test_training_data_on_the_command_line() -> None:
+    [one] = training_sets(["human36m/train@1+cpn_ft_h36m_dbb"])
+    assert (one.dataset, one.split, one.version, one.source) == ("human36m", "train", "1", "cpn_ft_h36m_dbb")
+    with pytest.raises(UsageError, match="dataset/split@version"):
+        training_sets(["human36m"])

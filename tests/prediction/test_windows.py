@@ -15,8 +15,8 @@ FUTURE = ("future_frames",)
 @st.composite
 def specs(draw: st.DrawFn) -> LifterSpec:
     window = draw(st.integers(1, 30))
-    tail = draw(st.sampled_from(["pad", "shift"]))
-    stride = window if tail == "shift" else draw(st.one_of(st.none(), st.integers(1, window)))
+    tail = draw(st.sampled_from(["pad", "shift", "resample"]))
+    stride = window if tail != "pad" else draw(st.one_of(st.none(), st.integers(1, window)))
     return LifterSpec(window=window, stride=stride, tail=tail, privileges=FUTURE)
 
 
@@ -65,6 +65,31 @@ def test_the_tail_rules_of_chunks() -> None:
     short = plan_windows(LifterSpec(window=5, stride=5, tail="shift", privileges=FUTURE), 2)
     assert short.inputs(np.array([0])).tolist() == [[0, 0, 1, 1, 1]]
     assert short.outputs(np.array([0]))[short.keep].tolist() == [0, 1]
+
+
+def test_a_short_sequence_is_stretched_and_the_last_prediction_of_a_frame_counts() -> None:
+    spec = LifterSpec(window=7, stride=7, tail="resample", privileges=FUTURE)
+    short = plan_windows(spec, 3)
+    assert short.inputs(np.array([0])).tolist() == [[0, 0, 0, 1, 1, 2, 2]]
+    assert short.outputs(np.array([0])).tolist() == [[0, 0, 0, 1, 1, 2, 2]]
+    assert np.flatnonzero(short.keep).tolist() == [2, 4, 6]
+    assert plan_windows(spec, 1).keep.tolist() == [[False] * 6 + [True]]
+
+
+@given(st.integers(1, 300), st.integers(1, 300))
+def test_stretching_is_the_rule_of_the_public_code(window: int, frames: int) -> None:
+    spec = LifterSpec(window=window, stride=window, tail="resample", privileges=FUTURE)
+    plan = plan_windows(spec, frames)
+    if frames >= window:
+        shift = plan_windows(LifterSpec(window=window, stride=window, tail="shift", privileges=FUTURE), frames)
+        assert plan.starts.tolist() == shift.starts.tolist()
+        assert plan.keep.tolist() == shift.keep.tolist()
+        return
+    inputs = plan.inputs(np.array([0]))[0]
+    # np.linspace(0, frames, num=window, endpoint=False, dtype=int), in whole numbers
+    assert inputs.tolist() == [place * frames // window for place in range(window)]
+    written = {int(frame): row for row, frame in enumerate(inputs)}
+    assert np.flatnonzero(plan.keep[0]).tolist() == [written[frame] for frame in range(frames)]
 
 
 def test_batches_have_one_shape_and_the_last_is_filled() -> None:

@@ -213,8 +213,8 @@ def test_a_privilege_is_handed_out_only_when_declared_and_granted(tiny: str) -> 
             seen["lens"] = inputs
             return torch.zeros(len(inputs.keypoints), 1, 17, 3)
 
-    @register_lifter("root", spec=posebench.LifterSpec(privileges=("root_depth",)))
-    class Root(Plain):
+    @register_lifter("label", spec=posebench.LifterSpec(privileges=("action_label",)))
+    class Label(Plain):
         pass
 
     assert set(posebench.evaluate("plain", dataset="tiny").results) == {"honest"}
@@ -222,8 +222,8 @@ def test_a_privilege_is_handed_out_only_when_declared_and_granted(tiny: str) -> 
     record = posebench.evaluate("lens", dataset="tiny")
     assert set(record.results) == {"assisted"}
     assert seen["lens"].lens.shape == (9,)
-    with pytest.raises(UsageError, match="root_depth"):
-        posebench.evaluate("root", dataset="tiny")
+    with pytest.raises(UsageError, match="action_label"):
+        posebench.evaluate("label", dataset="tiny")
 
 
 def test_flip_averages_a_pose_with_its_mirror_image(tiny: str) -> None:

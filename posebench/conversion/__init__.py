@@ -1,0 +1,1 @@
+"""From an author's checkpoint to safetensors that one of our lifters loads strictly."""

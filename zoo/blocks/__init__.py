@@ -1,0 +1,1 @@
+"""What several lifters are built of: attention, transformer blocks, graph convolutions."""

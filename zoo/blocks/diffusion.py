@@ -1,0 +1,57 @@
+"""Diffusion of poses: the cosine schedule, and DDIM steps of a network that predicts the clean pose.
+
+Nichol and Dhariwal, ICML 2021 (schedule); Song, Meng, Ermon, ICLR 2021 (DDIM), equation 12 with eta 1; Shan et al., ICCV
+2023 (D3DP), section 3.3, for the clean pose and the order of the steps.
+"""
+
+import math
+from itertools import accumulate, pairwise
+from operator import mul
+
+import torch
+from torch import Tensor, nn
+
+TIMESTEPS = 1000
+#: Keeps the first noise from vanishing; no step adds more than this share.
+OFFSET, MOST = 0.008, 0.999
+
+
+def cosine_schedule(timesteps: int = TIMESTEPS) -> tuple[float, ...]:
+    """The share of the clean pose's variance that is left after each step."""
+    shares = [math.cos((step / timesteps + OFFSET) / (1 + OFFSET) * math.pi / 2) ** 2 for step in range(timesteps + 1)]
+    kept = (1 - min(max(1 - after / before, 0.0), MOST) for before, after in pairwise(shares))
+    return tuple(accumulate(kept, mul))
+
+
+def ddim_times(steps: int, timesteps: int = TIMESTEPS) -> list[tuple[int, int]]:
+    """Pairs of a time and the next, from all noise to the clean pose, whose time is -1."""
+    times = torch.linspace(-1, timesteps - 1, steps + 1, device="cpu").int().tolist()[::-1]
+    return list(pairwise(times))
+
+
+def ddim_step(noisy: Tensor, clean: Tensor, left: tuple[float, ...], time: int, after: int, noise: Tensor) -> Tensor:
+    """From a noisy pose at `time` and what the network makes of it to the pose at `after`, with eta 1.
+
+    `left` is `cosine_schedule`, `noise` standard normal in the shape of the pose.
+    """
+    now, then = left[time], left[after]
+    predicted_noise = (noisy - math.sqrt(now) * clean) / math.sqrt(1 - now)
+    sigma = math.sqrt((1 - now / then) * (1 - then) / (1 - now))
+    direction = math.sqrt(max(0.0, 1 - then - sigma**2))
+    return math.sqrt(then) * clean + direction * predicted_noise + sigma * noise
+
+
+class TimeEmbedding(nn.Module):
+    """Timesteps (batch,) to conditions (batch, dim): sines of many periods through a perceptron."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.dim = dim
+        self.perceptron = nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
+
+    def forward(self, time: Tensor) -> Tensor:
+        """See the class."""
+        half = self.dim // 2
+        place = torch.arange(half, device=time.device, dtype=torch.float32)
+        angle = time[:, None].float() * torch.exp(place * (-math.log(10000) / (half - 1)))
+        return self.perceptron(torch.cat([angle.sin(), angle.cos()], dim=-1))  # type: ignore[no-any-return]

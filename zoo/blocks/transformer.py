@@ -1,0 +1,61 @@
+"""The transformer block of the field: attention and a multilayer perceptron, each behind a norm and around a connection.
+
+Vaswani et al. 2017 as Dosovitskiy et al. 2021 arrange it. Keys of the state dict are timm's (`attn.qkv`, `mlp.fc1`),
+which the public lifters share.
+"""
+
+from timm.layers.drop import DropPath
+from timm.layers.mlp import Mlp
+from torch import Tensor, nn
+from torch.nn import functional
+
+#: The public transformers of this field normalise with this epsilon, not torch's 1e-5.
+EPSILON = 1e-6
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention over tokens (..., tokens, dim); torch chooses the fused kernel."""
+
+    def __init__(self, dim: int, num_heads: int, qkv_bias: bool = True, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
+        self.proj = nn.Linear(dim, dim)
+        self.dropout = dropout
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, tokens, dim) to the same."""
+        batch, tokens, dim = x.shape
+        qkv = self.qkv(x).view(batch, tokens, 3, self.num_heads, dim // self.num_heads)
+        query, key, value = qkv.permute(2, 0, 3, 1, 4)
+        mixed = functional.scaled_dot_product_attention(
+            query, key, value, dropout_p=self.dropout if self.training else 0.0
+        )
+        projected: Tensor = self.proj(mixed.transpose(1, 2).reshape(batch, tokens, dim))
+        return projected
+
+
+class Block(nn.Module):
+    """x + attention(norm(x)), then x + perceptron(norm(x))."""
+
+    def __init__(
+        self,
+        dim: int,
+        num_heads: int,
+        mlp_ratio: float = 2.0,
+        qkv_bias: bool = True,
+        drop_path: float = 0.0,
+        epsilon: float = EPSILON,
+    ) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(dim, eps=epsilon)
+        self.attn = Attention(dim, num_heads, qkv_bias)
+        self.norm2 = nn.LayerNorm(dim, eps=epsilon)
+        self.mlp = Mlp(dim, int(dim * mlp_ratio))
+        self.drop_path = DropPath(drop_path) if drop_path else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, tokens, dim) to the same."""
+        x = x + self.drop_path(self.attn(self.norm1(x)))
+        added: Tensor = x + self.drop_path(self.mlp(self.norm2(x)))
+        return added
