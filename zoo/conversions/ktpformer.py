@@ -7,16 +7,7 @@ from typing import Any
 from posebench.conversion.rules import Conversion, Rule, Shapes
 from posebench.errors import WeightsError
 from posebench.skeletons import HUMAN36M_17
-
-#: Arguments of the public constructor, and ours.
-ARGUMENTS = {
-    "num_frame": "frames",
-    "embed_dim_ratio": "dim",
-    "depth": "depth",
-    "num_heads": "heads",
-    "mlp_ratio": "mlp_ratio",
-    "qkv_bias": "qkv_bias",
-}
+from zoo.conversions import mixste
 
 
 def infer(shapes: Shapes) -> dict[str, Any]:
@@ -26,7 +17,7 @@ def infer(shapes: Shapes) -> dict[str, Any]:
         "frames": shapes["tpattention.attn.Temporal_pos_embed"][1],
         "dim": dim,
         "depth": sum(key.startswith("STEblocks.") and key.endswith(".norm1.weight") for key in shapes),
-        "mlp_ratio": shapes["kpattention.mlp.fc1.weight"][0] / dim,
+        "mlp_ratio": mixste.mlp_ratio(shapes["kpattention.mlp.fc1.weight"][0], dim),
         "qkv_bias": "kpattention.attn.qkv.bias" in shapes,
     }
 
@@ -37,14 +28,12 @@ def translate(config: Mapping[str, Any]) -> dict[str, Any]:
     Raises `WeightsError` for what no state dict tells and our network has not: another scale of the attention, and
     `spatial_edges` or `temporal_edges` from which other adjacencies follow.
     """
-    if config.get("qk_scale") is not None:
-        raise WeightsError(f"qk_scale is {config['qk_scale']}; our ktpformer has only the usual one.")
     if (edges := config.get("spatial_edges")) is not None:
         _check(edges, HUMAN36M_17.bones, f"the bones of {HUMAN36M_17.name}")
     if (edges := config.get("temporal_edges")) is not None:
         frames = config.get("num_frame", len(edges) + 1)
         _check(edges, pairwise(range(frames)), f"the steps through {frames} frames")
-    return {ours: config[public] for public, ours in ARGUMENTS.items() if public in config}
+    return mixste.translate(config)
 
 
 def _check(given: Iterable[Sequence[int]], ours: Iterable[Sequence[int]], what: str) -> None:

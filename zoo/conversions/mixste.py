@@ -35,16 +35,20 @@ def stack_rules(target: str) -> tuple[Rule, ...]:
 def infer(shapes: Shapes, prefix: str = "") -> dict[str, Any]:
     """Everything but the heads, from the keys behind `prefix`."""
     dim, hidden = shapes[f"{prefix}Spatial_norm.weight"][0], shapes[f"{prefix}STEblocks.0.mlp.fc1.weight"][0]
-    ratio = hidden / dim
-    if int(dim * ratio) < hidden:  # the quotient was rounded down, and the network would round down again
-        ratio = math.nextafter(ratio, math.inf)
     return {
         "frames": shapes[f"{prefix}Temporal_pos_embed"][1],
         "dim": dim,
         "depth": sum(key.startswith(f"{prefix}STEblocks.") and key.endswith(".norm1.weight") for key in shapes),
-        "mlp_ratio": ratio,
+        "mlp_ratio": mlp_ratio(hidden, dim),
         "qkv_bias": f"{prefix}STEblocks.0.attn.qkv.bias" in shapes,
     }
+
+
+def mlp_ratio(hidden: int, dim: int) -> float:
+    """The ratio from which a network of this width gets this hidden width again."""
+    ratio = hidden / dim
+    # The quotient may have been rounded down, and the network would round down again.
+    return math.nextafter(ratio, math.inf) if int(dim * ratio) < hidden else ratio
 
 
 def translate(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,15 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from posebench.errors import UsageError
-from posebench.prediction.lifter import LifterInputs
 from posebench.skeletons import HUMAN36M_17
 from zoo.blocks.graph import GraphLayer, PriorGraphConvolution, ResidualGraphLayers, mean_of_neighbours
 from zoo.blocks.transformer import EPSILON, Block
-from zoo.lifters.normalisation import find_normaliser
+from zoo.lifters.seq2seq import Seq2SeqLifter
 from zoo.specs import PUBLISHED_FPS
 from zoo.specs import ktpformer as specs
 
-MILLIMETRES = 1000.0
 JOINTS = HUMAN36M_17.num_joints
 
 
@@ -92,16 +90,8 @@ class PriorTransformer(nn.Module):
         return self.head(x)  # type: ignore[no-any-return]
 
 
-class KTPFormer(nn.Module):
-    """The lifter around the network: normalise, lift all frames of the window, metres to mm.
-
-    `normalize`
-        How pixels become inputs, see `zoo.lifters.normalisation`; the published networks see the `screen`.
-    `fps`
-        Frame rate of the training data; only declared.
-
-    The others are `PriorTransformer`'s.
-    """
+class KTPFormer(Seq2SeqLifter):
+    """A `PriorTransformer`, whose arguments these are; `fps`, of the training data, is only declared."""
 
     def __init__(
         self,
@@ -115,16 +105,5 @@ class KTPFormer(nn.Module):
         normalize: str = "screen",
         fps: float | None = PUBLISHED_FPS,
     ) -> None:
-        super().__init__()
-        self.spec = specs.spec({"frames": frames, "fps": fps})
-        self.normalise = find_normaliser(normalize)
-        self.network = PriorTransformer(frames, dim, depth, heads, mlp_ratio, qkv_bias, drop_path)
-
-    def forward(self, windows: Tensor) -> Tensor:
-        """Normalised windows (batch, window, 17, 2) to root-relative mm (batch, window, 17, 3)."""
-        return self.network(windows).float() * MILLIMETRES  # type: ignore[no-any-return]
-
-    def lift(self, inputs: LifterInputs) -> Tensor:
-        """(batch, window, 17, 3), root-relative camera mm."""
-        poses: Tensor = self(self.normalise(inputs.keypoints, inputs.image_size))
-        return poses
+        network = PriorTransformer(frames, dim, depth, heads, mlp_ratio, qkv_bias, drop_path)
+        super().__init__(network, specs.spec({"frames": frames, "fps": fps}), normalize)

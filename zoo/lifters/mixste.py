@@ -4,28 +4,15 @@ Zhang, Tu, Yang, Chen, Yuan, CVPR 2022 (arXiv 2203.00859), section 3. Order, sha
 code (JinluZhang1126/MixSTE), 33,783,811 parameters for the published 243 frames.
 """
 
-from torch import Tensor, nn
-
-from posebench.prediction.lifter import LifterInputs
 from posebench.skeletons import HUMAN36M_17
 from zoo.blocks.space_time import SpaceTimeTransformer
-from zoo.lifters.normalisation import find_normaliser
+from zoo.lifters.seq2seq import Seq2SeqLifter
 from zoo.specs import PUBLISHED_FPS
 from zoo.specs import mixste as specs
 
-MILLIMETRES = 1000.0
 
-
-class MixSTE(nn.Module):
-    """The lifter around the network: normalise, lift all frames of the window, metres to mm.
-
-    `normalize`
-        How pixels become inputs, see `zoo.lifters.normalisation`; the published networks see the `screen`.
-    `fps`
-        Frame rate of the training data; only declared.
-
-    The others are `SpaceTimeTransformer`'s.
-    """
+class MixSTE(Seq2SeqLifter):
+    """A `SpaceTimeTransformer` on keypoints, whose arguments these are; `fps`, of the training data, is only declared."""
 
     def __init__(
         self,
@@ -39,18 +26,7 @@ class MixSTE(nn.Module):
         normalize: str = "screen",
         fps: float | None = PUBLISHED_FPS,
     ) -> None:
-        super().__init__()
-        self.spec = specs.spec({"frames": frames, "fps": fps})
-        self.normalise = find_normaliser(normalize)
-        self.network = SpaceTimeTransformer(
+        network = SpaceTimeTransformer(
             frames, HUMAN36M_17.num_joints, 2, dim, depth, heads, mlp_ratio, qkv_bias, drop_path
         )
-
-    def forward(self, windows: Tensor) -> Tensor:
-        """Normalised windows (batch, window, 17, 2) to root-relative mm (batch, window, 17, 3)."""
-        return self.network(windows).float() * MILLIMETRES  # type: ignore[no-any-return]
-
-    def lift(self, inputs: LifterInputs) -> Tensor:
-        """(batch, window, 17, 3), root-relative camera mm."""
-        poses: Tensor = self(self.normalise(inputs.keypoints, inputs.image_size))
-        return poses
+        super().__init__(network, specs.spec({"frames": frames, "fps": fps}), normalize)

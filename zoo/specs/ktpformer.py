@@ -1,22 +1,4 @@
-"""What KTPFormer declares: chunks of a sequence, every frame returned. Imports no torch."""
+"""What KTPFormer declares: its evaluation, and so its windows, are MixSTE's. Imports no torch."""
 
-from typing import Any
-
-from posebench.prediction.spec import LifterSpec
-from zoo.specs import PUBLISHED_FPS
-
-#: Window of the published network.
-FRAMES = 243
-
-
-def spec(config: dict[str, Any]) -> LifterSpec:
-    """As many frames out as in; the last chunk of a sequence is moved back to end with it (the rule of MixSTE)."""
-    frames = config.get("frames", FRAMES)
-    return LifterSpec(
-        window=frames,
-        stride=frames,
-        tail="overlap-chunk",
-        space="root_relative",
-        privileges=("future_frames",) if frames > 1 else (),
-        fps=config.get("fps", PUBLISHED_FPS),
-    )
+from zoo.specs.mixste import FRAMES as FRAMES
+from zoo.specs.mixste import spec as spec
