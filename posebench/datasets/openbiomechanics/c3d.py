@@ -1,4 +1,4 @@
-"""C3D through ezc3d, in a process of its own: on one in twenty files with damaged parameters ezc3d crashes or hangs."""
+"""C3D through ezc3d, in a process of its own: on one in ten files with damaged parameters ezc3d crashes or hangs."""
 
 import io
 import struct
