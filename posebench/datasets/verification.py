@@ -29,7 +29,8 @@ STATURE_MM = (900.0, 2200.0)
 #: Sine of a knee's angle below which its bend says nothing about left and right.
 STRAIGHT = 0.05
 #: Agreement of knees and hips, between -1 and 1, that is too near 0 to tell left from right: exchanging them only
-#: turns its sign, and generated motion bends knees both ways.
+#: turns its sign, and generated motion bends knees both ways. Real motion is far from it: every clip of HDM05, CMU,
+#: OpenBiomechanics and the embedded set agrees by 0.63 or more.
 UNDECIDED = 0.25
 
 
