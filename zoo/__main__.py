@@ -66,8 +66,7 @@ def train(
             state = training.run()
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
-        samples = len(training.batches)
-        path = export(config, state, training.stores, folder, torch.device(chosen), samples)
+        path = export(config, state, training.stores, folder, torch.device(chosen), training.batches)
         reporter.say(f"best step {state.best_step}: {state.best_score:.1f} mm; wrote {path}")
 
 

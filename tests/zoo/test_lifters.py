@@ -175,8 +175,8 @@ def test_simple_baseline_standardises_both_ends(random: torch.Generator) -> None
     with torch.no_grad():
         output = lifter(inputs[:, None])
     # A network that says nothing stands for the mean pose, its Hip exactly at the origin.
-    torch.testing.assert_close(output, poses.mean(0).expand(500, 17, 3), rtol=1e-4, atol=1e-2)
-    assert not output[:, 0].any()
+    torch.testing.assert_close(output, poses.mean(0).expand(500, 1, 17, 3), rtol=1e-4, atol=1e-2)
+    assert not output[:, :, 0].any()
     torch.testing.assert_close(seen[0].mean(0), torch.zeros(32), rtol=0, atol=1e-4)
     torch.testing.assert_close(seen[0].std(0), torch.ones(32), rtol=0, atol=1e-4)
     # Statistics travel with the weights.

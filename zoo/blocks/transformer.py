@@ -4,6 +4,7 @@ Vaswani et al. 2017 as Dosovitskiy et al. 2021 arrange it. Keys of the state dic
 which the public lifters share.
 """
 
+import torch
 from timm.layers.drop import DropPath
 from timm.layers.mlp import Mlp
 from torch import Tensor, nn
@@ -13,8 +14,21 @@ from torch.nn import functional
 EPSILON = 1e-6
 
 
+def attend(query: Tensor, key: Tensor, value: Tensor, dropout: float = 0.0) -> Tensor:
+    """softmax(query key^T / sqrt(dim)) value, for (..., tokens, dim); `dropout` is a share of the attention weights.
+
+    torch's fused kernel, but where gradients are taken on a CPU: there its backward pass, made for long sequences,
+    takes half of a training step with the 17 to 81 tokens of this field, and plain products take an eighth of that
+    (`tests/benchmarks/test_training.py`).
+    """
+    if query.device.type == "cpu" and torch.is_grad_enabled():
+        weights = ((query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)).softmax(dim=-1)
+        return functional.dropout(weights.to(value.dtype), dropout) @ value
+    return functional.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
+
+
 class Attention(nn.Module):
-    """Multi-head self-attention over tokens (..., tokens, dim); torch chooses the fused kernel."""
+    """Multi-head self-attention over tokens (..., tokens, dim)."""
 
     def __init__(self, dim: int, num_heads: int, qkv_bias: bool = True, dropout: float = 0.0) -> None:
         super().__init__()
@@ -28,9 +42,7 @@ class Attention(nn.Module):
         batch, tokens, dim = x.shape
         qkv = self.qkv(x).view(batch, tokens, 3, self.num_heads, dim // self.num_heads)
         query, key, value = qkv.permute(2, 0, 3, 1, 4)
-        mixed = functional.scaled_dot_product_attention(
-            query, key, value, dropout_p=self.dropout if self.training else 0.0
-        )
+        mixed = attend(query, key, value, self.dropout if self.training else 0.0)
         projected: Tensor = self.proj(mixed.transpose(1, 2).reshape(batch, tokens, dim))
         return projected
 

@@ -171,10 +171,10 @@ class PoseFormerV2(nn.Module):
         )
 
     def forward(self, windows: Tensor) -> Tensor:
-        """Normalised windows (batch, window, 17, 2) to the root-relative mm (batch, 17, 3) of the middle frame."""
-        return self.network(windows)[:, 0].float() * MILLIMETRES  # type: ignore[no-any-return]
+        """Normalised windows (batch, window, 17, 2) to the root-relative mm (batch, 1, 17, 3) of the middle frame."""
+        return self.network(windows).float() * MILLIMETRES  # type: ignore[no-any-return]
 
     def lift(self, inputs: LifterInputs) -> Tensor:
         """(batch, 1, 17, 3), root-relative camera mm."""
         poses: Tensor = self(self.normalise(inputs.keypoints, inputs.image_size))
-        return poses[:, None]
+        return poses

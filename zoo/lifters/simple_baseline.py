@@ -103,12 +103,12 @@ class SimpleBaseline(nn.Module):
         self.deviation_3d.copy_(placed.std(0).clamp(min=1e-6))
 
     def forward(self, windows: Tensor) -> Tensor:
-        """Normalised windows (batch, 1, 17, 2) to root-relative mm (batch, 17, 3); the Hip is the origin."""
+        """Normalised windows (batch, 1, 17, 2) to root-relative mm (batch, 1, 17, 3); the Hip is the origin."""
         standard = (windows[:, 0, INPUT_JOINTS] - self.mean_2d) / self.deviation_2d
-        output = self.network(standard.flatten(1)).float().view(-1, *self.mean_3d.shape)
+        output = self.network(standard.flatten(1)).float().view(-1, 1, *self.mean_3d.shape)
         return functional.pad(output * self.deviation_3d + self.mean_3d, (0, 0, 1, 0))
 
     def lift(self, inputs: LifterInputs) -> Tensor:
         """(batch, 1, 17, 3), root-relative camera mm."""
         poses: Tensor = self(self.normalise(inputs.keypoints, inputs.image_size))
-        return poses[:, None]
+        return poses

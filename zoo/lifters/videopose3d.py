@@ -125,8 +125,8 @@ class VideoPose3D(nn.Module):
         self.network = TemporalNetwork(filter_widths, channels, causal, dropout)
 
     def forward(self, windows: Tensor) -> Tensor:
-        """Normalised windows (batch, window, 17, 2) to the root-relative mm (batch, 17, 3) of one frame of each."""
-        return self.network.forward_window(windows)[:, 0].float() * MILLIMETRES
+        """Normalised windows (batch, window, 17, 2) to the root-relative mm (batch, 1, 17, 3) of one frame of each."""
+        return self.network.forward_window(windows).float() * MILLIMETRES
 
     def lift(self, inputs: LifterInputs) -> Tensor:
         """(batch, frames - window + 1, 17, 3), root-relative camera mm."""

@@ -41,23 +41,38 @@ class Batches:
             for start, end, size in zip(part.start, part.end, torch.from_numpy(part.image_size), strict=True):
                 self.inputs[first + start : first + end] = normalise(torch.from_numpy(part.pixels[start:end]), size)
         self.inputs = self.inputs.to(device)
-        self._offsets = torch.arange(spec.window, device=device) - spec.first_output
+        self._offsets = torch.arange(spec.window, device=device)
+        # Frames of a window that are learned from: those that prediction returns, one of a convolution.
+        self._outputs = slice(spec.first_output, spec.first_output + (spec.stride or 1))
+        self._chunks = spec.stride == spec.window > 1
 
     def __len__(self) -> int:
         return len(self.poses)
 
-    def draw(self, step: int) -> tuple[Tensor, Tensor]:
-        """Windows (batch, window, 17, 2) and root-relative mm (batch, 17, 3) of the frame that each returns.
+    @property
+    def outputs(self) -> int:
+        """How many frames of a window are learned from."""
+        return self._outputs.stop - self._outputs.start
 
-        Beyond the ends of a rendition its edge frame is repeated, as prediction does.
+    def draw(self, step: int) -> tuple[Tensor, Tensor]:
+        """Windows (batch, window, 17, 2) and root-relative mm (batch, outputs, 17, 3) of the frames that each returns.
+
+        Beyond the ends of a rendition its edge frame is repeated, as prediction does; a chunk, all of whose frames are
+        returned, is moved to lie within its rendition.
         """
         rng = frozen_generator("zoo-batch", self.seed, step)
         drawn = [
             rng.randint(low, high, size=count)
             for low, high, count in zip(self._bounds[:-1], self._bounds[1:], self._counts, strict=True)
         ]
-        centre = torch.from_numpy(np.concatenate(drawn)).to(self.poses.device)
-        frames = centre[:, None] + self._offsets
-        frames = torch.minimum(torch.maximum(frames, self._first[centre, None]), self._last[centre, None])
+        frame = torch.from_numpy(np.concatenate(drawn)).to(self.poses.device)
+        first, last = self._first[frame], self._last[frame]
+        if self._chunks:
+            place = torch.from_numpy(rng.randint(len(self._offsets), size=len(frame))).to(frame.device)
+            start = torch.maximum(torch.minimum(frame - place, last + 1 - len(self._offsets)), first)
+        else:
+            start = frame - self._outputs.start
+        frames = torch.minimum(torch.maximum(start[:, None] + self._offsets, first[:, None]), last[:, None])
         windows = self.inputs.index_select(0, frames.flatten()).view(*frames.shape, 17, 2)
-        return windows, self.poses.index_select(0, centre)
+        returned = frames[:, self._outputs]
+        return windows, self.poses.index_select(0, returned.flatten()).view(*returned.shape, 17, 3)

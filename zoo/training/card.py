@@ -42,6 +42,7 @@ class RunFacts:
     sha256: str
     state: RunState
     samples: int
+    outputs: int
     hardware: str
     versions: dict[str, str]
 
@@ -54,8 +55,9 @@ class RunFacts:
         weights: Path,
         device: torch.device,
         samples: int,
+        outputs: int,
     ) -> "RunFacts":
-        """Read them off a finished run."""
+        """Read them off a finished run; `outputs` is how many frames of a window are supervised."""
         statistics = ("running_mean", "running_var", "num_batches_tracked")
         learnt = (value for name, value in state.best.items() if "." in name and not name.endswith(statistics))
         return cls(
@@ -78,6 +80,7 @@ class RunFacts:
             sha256=hash_file(weights),
             state=state,
             samples=samples,
+            outputs=outputs,
             hardware=describe_hardware(device),
             versions={"python": platform.python_version()}
             | {name: metadata.version(name) for name in ("torch", "timm", "numpy", "scipy")},
@@ -131,8 +134,9 @@ def model_card(facts: RunFacts) -> str:
             "",
             "## Budget",
             "",
-            f"{config.steps:,} steps of {config.batch_size:,} windows ({config.steps * config.batch_size:,} in all) in "
-            f"{state.seconds / 60:.1f} minutes on {facts.hardware}.",
+            f"{config.steps:,} steps of {config.batch_size:,} windows, each supervised in {facts.outputs} of its frames: "
+            f"{config.steps * config.batch_size * facts.outputs:,} frames in all, in {state.seconds / 60:.1f} minutes "
+            f"on {facts.hardware}.",
             f"Versions: {', '.join(f'{name} {version}' for name, version in facts.versions.items())}.",
             "",
             "## Validation",

@@ -23,7 +23,7 @@ class _Section(BaseModel):
 class LifterConfig(_Section):
     """What is trained."""
 
-    arch: Literal["simple_baseline", "videopose3d"]
+    arch: Literal["simple_baseline", "videopose3d", "mixste", "motionagformer", "poseformerv2"]
     config: dict[str, Any] = {}
     """Arguments of the lifter's class, repeated in the manifest."""
 
@@ -105,6 +105,8 @@ class TrainingConfig(_Section):
     """Momentum of batch normalisation at the first and last step, falling exponentially as in Pavllo et al. 2019."""
     amp: Literal["off", "bf16"] = "off"
     """Arithmetic of the forward pass; weights, loss and statistics stay float32."""
+    compile: bool = False
+    """Compile the lifter with `torch.compile`, which takes a C++ compiler and rounds a little differently."""
     validate_every: PositiveInt = 1000
     checkpoint_every: PositiveInt = 500
 

@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from posebench.errors import DataMissingError, UsageError
 from posebench.files import replace_whole, write_text
 from posebench.hashing import canonical_json, hash_file
+from zoo.training.batches import Batches
 from zoo.training.card import RunFacts, model_card
 from zoo.training.checkpoint import RunState
 from zoo.training.config import TrainingConfig
@@ -27,7 +28,7 @@ def export(
     stores: list[TrainingStore],
     folder: Path,
     device: torch.device,
-    samples: int,
+    batches: Batches,
 ) -> Path:
     """Write `TAG.safetensors`, `TAG.md` and `TAG.manifest.yaml` into the run folder; returns the weights' path."""
     path = folder / f"{config.tag}.safetensors"
@@ -36,7 +37,7 @@ def export(
     metadata = {"posebench": canonical_json(described)}
     best = {name: value.contiguous() for name, value in state.best.items()}
     replace_whole(path, lambda part: save_file(best, part, metadata=metadata))
-    facts = RunFacts.collect(config, state, stores, path, device, samples)
+    facts = RunFacts.collect(config, state, stores, path, device, len(batches), batches.outputs)
     write_text(folder / f"{config.tag}.md", model_card(facts))
     trained_on = [
         {"dataset": store.name, "split": "train", "version": store.version, "source": "3d"} for store in stores

@@ -15,6 +15,9 @@ from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, nn
 
 from posebench.errors import NotFiniteError
+from zoo.lifters.mixste import MixSTE
+from zoo.lifters.motionagformer import MotionAGFormer
+from zoo.lifters.poseformerv2 import PoseFormerV2
 from zoo.lifters.simple_baseline import SimpleBaseline
 from zoo.lifters.videopose3d import VideoPose3D
 from zoo.training.batches import Batches
@@ -26,9 +29,15 @@ from zoo.training.renditions import Renditions, load_or_render
 from zoo.training.stores import TrainingStore
 from zoo.training.validate import read_validation, validate
 
-ARCHITECTURES: dict[str, type[SimpleBaseline] | type[VideoPose3D]] = {
+Trainable = SimpleBaseline | VideoPose3D | MixSTE | MotionAGFormer | PoseFormerV2
+
+#: Each maps normalised windows (batch, window, 17, 2) to root-relative mm of the frames that its spec returns.
+ARCHITECTURES: dict[str, type[Trainable]] = {
     "simple_baseline": SimpleBaseline,
     "videopose3d": VideoPose3D,
+    "mixste": MixSTE,
+    "motionagformer": MotionAGFormer,
+    "poseformerv2": PoseFormerV2,
 }
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -71,7 +80,8 @@ class Training:
         self.config, self.folder, self.device, self.reporter = config, folder, device, reporter
         self.stores = [TrainingStore(data) for data in config.data]
         torch.manual_seed(config.seed)
-        self.lifter = ARCHITECTURES[config.lifter.arch](**config.lifter.config).to(device)
+        self.lifter: Trainable = ARCHITECTURES[config.lifter.arch](**config.lifter.config).to(device)
+        self.forward = torch.compile(self.lifter) if config.compile else self.lifter
         # The order of what follows is part of the recipe: weights are drawn before anything else is.
         parts = [self._render(store) for store in self.stores]
         self.batches = Batches(
@@ -108,7 +118,8 @@ class Training:
 
     def _render(self, store: TrainingStore) -> Renditions:
         self.reporter.begin(f"render {store.name}", 0, store.config.camera_frames)
-        return load_or_render(store, self.config, self.folder, self.reporter.advance)
+        # Beside the runs, which share them.
+        return load_or_render(store, self.config, self.folder.absolute().parent, self.reporter.advance)
 
     def run(self) -> RunState:
         """Train to the last step; raises `KeyboardInterrupt` after a checkpoint when told to stop."""
@@ -146,7 +157,7 @@ class Training:
                     module.momentum = momentum
         windows, poses = self.batches.draw(step)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=config.amp == "bf16"):
-            predicted = self.lifter(windows)
+            predicted = self.forward(windows)
         loss = mpjpe_metres(predicted.float(), poses)
         value = float(loss.detach())
         if not math.isfinite(value):

@@ -105,8 +105,7 @@ def _sequences(store: TrainingStore, config: TrainingConfig) -> Iterator[tuple[S
 def load_or_render(
     store: TrainingStore, config: TrainingConfig, folder: Path, report: Callable[[int, int], None]
 ) -> Renditions:
-    """The renditions of a data set from the run folder's cache, made there first if it holds no equal ones."""
-    path = folder / f"renditions-{store.name}.safetensors"
+    """The renditions of a data set from the cache in `folder`, made there first if it holds no equal ones."""
     key = hash_value(
         {
             "version": VERSION,
@@ -117,6 +116,7 @@ def load_or_render(
             "camera": config.camera.model_dump(mode="json"),
         }
     )
+    path = folder / f"renditions-{store.name}-{key[:16]}.safetensors"
     if path.exists() and _read_key(path) == key:
         return Renditions(**load_file(path))
     renditions = render(store, config, report)

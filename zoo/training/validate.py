@@ -24,7 +24,9 @@ class ValidationSequence:
     label: str
     inputs: LifterInputs
     poses: Tensor
-    """(frames, 17, 3) root-relative mm."""
+    """(rows, 17, 3) root-relative mm of the rows that are kept; a frame that is predicted twice is there twice."""
+    keep: Tensor
+    """bool (windows, outputs): the rows of the lifter's output that are frames of the sequence."""
 
 
 def read_validation(
@@ -36,7 +38,9 @@ def read_validation(
         for sequence in store.validation_sequences():
             plan = plan_windows(spec, sequence.info.frames)
             shown = plan.inputs(np.arange(len(plan.starts)))
-            relative = torch.from_numpy(sequence.poses - sequence.poses[:, :1]).to(device)
+            returned = plan.outputs(np.arange(len(plan.starts)))[plan.keep]
+            relative = torch.from_numpy((sequence.poses - sequence.poses[:, :1])[returned]).to(device)
+            keep = torch.from_numpy(plan.keep).to(device)
             for name in sources:
                 keypoints, _ = interpolate_missing(find_source(name).read(sequence), sequence.info.id)
                 pixels = torch.from_numpy(keypoints.pixels[shown]).to(device)
@@ -46,7 +50,7 @@ def read_validation(
                     image_size=torch.tensor(keypoints.image_size, dtype=torch.float32, device=device),
                     fps=sequence.info.fps,
                 )
-                found.append(ValidationSequence(f"{store.name}/{name}", inputs, relative))
+                found.append(ValidationSequence(f"{store.name}/{name}", inputs, relative, keep))
     return found
 
 
@@ -64,9 +68,7 @@ def validate(lifter: nn.Module, sequences: Sequence[ValidationSequence], flip: b
         poses = lifter.lift(inputs)  # type: ignore[operator]
         if flip:
             poses = averaged(poses, HUMAN36M_17.mirrored)
-        # Frame lifters return a batch of frames, convolutions one row of frames: the same numbers in the same order.
-        poses = poses.reshape(sequence.poses.shape)
-        errors = torch.linalg.vector_norm(poses - sequence.poses, dim=-1)
+        errors = torch.linalg.vector_norm(poses[sequence.keep] - sequence.poses, dim=-1)
         total[sequence.label] = total.get(sequence.label, 0.0) + float(errors.double().sum())
         count[sequence.label] = count.get(sequence.label, 0) + errors.numel()
     return {label: total[label] / count[label] for label in sorted(total)}

@@ -1,0 +1,128 @@
+"""What a finished run leaves behind, and the command line."""
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from posebench.errors import DataMissingError, UsageError
+from posebench.hashing import hash_file
+from zoo import __main__ as command_line
+from zoo.training.config import load_config
+from zoo.training.export import publish
+from zoo.training.loop import ARCHITECTURES
+from zoo.training.stores import TrainingStore
+from zoo.training.validate import read_validation, validate
+
+ROOT = Path(__file__).parents[2]
+
+
+def command(*arguments: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(sys, "argv", ["zoo", *arguments])
+    with pytest.raises(SystemExit) as leave:
+        command_line.main()
+    return int(leave.value.code or 0)
+
+
+@pytest.fixture
+def finished(values: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """The configuration and folder of a run through the command line."""
+    config, folder = tmp_path / "tiny.yaml", tmp_path / "run"
+    config.write_text(yaml.safe_dump(values))
+    assert (
+        command(
+            "train", str(config), "--out", str(folder), "--threads", "1", "--device", "cpu", monkeypatch=monkeypatch
+        )
+        == 0
+    )
+    return config, folder
+
+
+def test_a_run_leaves_weights_card_and_numbers(finished: tuple[Path, Path], tmp_path: Path) -> None:
+    config, folder = load_config(finished[0]), finished[1]
+    path = folder / "videopose3d.tiny.safetensors"
+    lifter = ARCHITECTURES["videopose3d"](**config.lifter.config)
+    lifter.load_state_dict(load_file(path), strict=True)
+    with safe_open(path, framework="pt") as file:
+        assert "videopose3d.tiny" in file.metadata()["posebench"]
+    with (folder / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["step"] for row in rows] == ["4", "8", "12"]
+    best = min(rows, key=lambda row: float(row["validation"]))
+    # The exported weights are the selected ones: scored again they give the same number.
+    lifter.eval()
+    found = read_validation(
+        [TrainingStore(config.data[0])], config.validation_sources, lifter.spec, torch.device("cpu")
+    )
+    numbers = validate(lifter, found, config.flip)
+    assert {name: pytest.approx(float(best[name]), rel=1e-5) for name in numbers} == numbers
+    assert (folder / "loss.png").read_bytes().startswith(b"\x89PNG")
+    card = (folder / "videopose3d.tiny.md").read_text()
+    for fact in (
+        hash_file(path),
+        "| sway",
+        "S1",
+        "S2",
+        "free",
+        "12 steps",
+        f"{numbers['sway/gt']:.1f}",
+        "python -m zoo train",
+    ):
+        assert fact in card, fact
+    assert str(tmp_path) not in card
+    entry = yaml.safe_load((folder / "videopose3d.tiny.manifest.yaml").read_text())["tiny"]
+    assert entry["weights"] == {
+        "file": "weights/videopose3d.tiny.safetensors",
+        "sha256": hash_file(path),
+        "licence": "none",
+    }
+    assert entry["trained_on"] == [{"dataset": "sway", "split": "train", "version": "1", "source": "3d"}]
+
+
+def test_publishing_copies_weights_and_card(
+    finished: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = load_config(finished[0])
+    weights, card = publish(config, finished[1], tmp_path / "zoo")
+    assert hash_file(weights) == hash_file(finished[1] / weights.name)
+    assert weights == tmp_path / "zoo" / "weights" / "videopose3d.tiny.safetensors"
+    assert card == tmp_path / "zoo" / "cards" / "videopose3d.tiny.md"
+    with pytest.raises(DataMissingError, match="not finished"):
+        publish(config, tmp_path, tmp_path / "zoo")
+    monkeypatch.setattr("zoo.training.export.LARGEST", 1000)
+    with pytest.raises(UsageError, match="bytes"):
+        publish(config, finished[1], tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def test_fresh_forgets_what_was_done(finished: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    config, folder = finished
+    text = config.read_text().replace("learning_rate: 0.01", "learning_rate: 0.02")
+    config.write_text(text)
+    arguments = ("train", str(config), "--out", str(folder), "--threads", "1", "--device", "cpu")
+    assert command(*arguments, monkeypatch=monkeypatch) == 2
+    assert command(*arguments, "--fresh", monkeypatch=monkeypatch) == 0
+
+
+def test_the_command_line_says_what_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("train", "nothing", monkeypatch=monkeypatch) == 3
+    assert "error: There is no training configuration 'nothing'" in capsys.readouterr().err
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("tag: 1")
+    assert command("train", str(bad), monkeypatch=monkeypatch) == 2
+    assert "`tag`" in capsys.readouterr().err
+    assert command("train", "x", "--device", "tpu", monkeypatch=monkeypatch) == 2
+
+
+def test_the_command_line_is_quick_to_import() -> None:
+    code = "import sys, zoo.__main__; sys.exit('torch' in sys.modules or 'timm' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
