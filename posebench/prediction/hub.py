@@ -24,6 +24,8 @@ Report = Callable[[int, int], None]
 TRIES = 5
 #: Statuses that say that the same request may succeed later.
 PASSING = (408, 425, 429, 500, 502, 503, 504)
+#: The Hub's etag of a large file is its sha256; that of a small one is git's sha1.
+SHA256_DIGITS = 64
 wait = time.sleep
 
 
@@ -51,10 +53,14 @@ def fetch(hub: HubFile, sha256: str, model: str, report: Report | None = None) -
     Raises `WeightsError` that says why it cannot be had and what to do; what has come so far stays unless it is
     another file than the one with this sha256.
     """
-    subject = HubSubject(model, hub.repository, hub.revision, hub.file)
+    return fetch_file(HubSubject.of_weights(model, hub), sha256, report)
+
+
+def fetch_file(subject: HubSubject, sha256: str | None, report: Report | None = None) -> Path:
+    """As `fetch`, for any file; None as its sha256 takes the one that the Hub tells of a large file, and none for a small."""
     with quiet():
         try:
-            return cached(hub) or _Download(hub, sha256, subject, report).run()
+            return cached(subject.hub) or _Download(subject, sha256, report).run()
         except WeightsError:
             raise
         except client_errors() as error:
@@ -89,8 +95,8 @@ def quiet() -> Iterator[None]:
 class _Download:
     """One file on its way. Once it has grown, a line that breaks is worth waiting for."""
 
-    def __init__(self, hub: HubFile, sha256: str, subject: HubSubject, report: Report | None) -> None:
-        self.hub, self.sha256, self.subject, self.report = hub, sha256, subject, report
+    def __init__(self, subject: HubSubject, sha256: str | None, report: Report | None) -> None:
+        self.hub, self.subject, self.sha256, self.report = subject.hub, subject, sha256, report
         self.began = self.grew = False
         self.furthest = 0
 
@@ -125,9 +131,11 @@ class _Download:
         if about.etag is None or about.commit_hash != hub.revision:
             raise WeightsError(
                 f"{constants.ENDPOINT} did not answer as a Hub does when asked for {self.subject}; check HF_ENDPOINT and the "
-                "proxy, or give --weights FILE."
+                f"proxy, or {self.subject.instead}."
             )
         cache, folder = Path(constants.HF_HUB_CACHE), repo_folder_name(repo_id=hub.repository, repo_type="model")
+        if self.sha256 is None and len(about.etag) == SHA256_DIGITS:
+            self.sha256 = about.etag
         blob = cache / folder / "blobs" / about.etag
         part = blob.with_name(f"{about.etag}.posebench.part")
         lock = cache / ".locks" / folder / f"{about.etag}.posebench.lock"
@@ -145,6 +153,8 @@ class _Download:
         """Fill the part until it is the file; one that turns out to be another is removed."""
         resumed = _size(part) > 0
         self._receive(url, part, size)
+        if self.sha256 is None:
+            return
         found = hash_file(part)
         if found != self.sha256 and resumed:  # what was kept may have been damaged on this disk
             part.unlink()
@@ -154,8 +164,8 @@ class _Download:
             return
         part.unlink()
         raise WeightsError(
-            f"The Hub's file of {self.subject} has sha256 {found[:12]}…, the manifest names {self.sha256[:12]}…: it was not kept; "
-            "ask whoever wrote the manifest, or give --weights FILE."
+            f"The Hub's file of {self.subject} has sha256 {found[:12]}…, {self.subject.pin} names {self.sha256[:12]}…: it was not "
+            f"kept; ask whoever wrote {self.subject.pin}, or {self.subject.instead}."
         )
 
     def _receive(self, url: str, part: Path, size: int | None) -> None:

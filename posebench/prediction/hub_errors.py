@@ -2,18 +2,31 @@
 
 from dataclasses import dataclass
 
+from posebench.registry.manifest import HubFile
+
 
 @dataclass(frozen=True)
 class HubSubject:
-    """The file that was wanted, and for which model."""
+    """The file that was wanted, as sentences speak of it."""
 
-    model: str
-    repository: str
-    revision: str
-    file: str
+    hub: HubFile
+    files: str
+    """What it belongs to, in the plural: `the weights of videopose3d.h36m_27`."""
+    online: str
+    """What gets it where a connection is allowed: a command, or `the same command`."""
+    instead: str
+    """What to do that needs no Hub: `give --weights FILE`."""
+    pin: str
+    """What names commit and hash, and would have to be corrected."""
+
+    @classmethod
+    def of_weights(cls, model: str, hub: HubFile) -> "HubSubject":
+        """The registered weights of a model."""
+        pull = f"`posebench weights pull {model}`"
+        return cls(hub, f"the weights of {model}", pull, "give --weights FILE", "the manifest")
 
     def __str__(self) -> str:
-        return f"the weights of {self.model} ({self.file} of {self.repository} at {self.revision[:12]})"
+        return f"{self.files} ({self.hub.file} of {self.hub.repository} at {self.hub.revision[:12]})"
 
 
 def http_status(error: Exception) -> int | None:
@@ -33,13 +46,13 @@ def hub_sentence(error: Exception, subject: HubSubject) -> str:
         RevisionNotFoundError,
     )
 
-    page = f"{constants.ENDPOINT}/{subject.repository}"
-    otherwise = ", or give --weights FILE"
+    page = f"{constants.ENDPOINT}/{subject.hub.repository}"
+    otherwise = f", or {subject.instead}"
     match error:
         case OfflineModeIsEnabled():
             return (
                 f"{_upper(subject)} are not on this machine and the client is offline (HF_HUB_OFFLINE is set); unset it once "
-                f"for `posebench weights pull {subject.model}`{otherwise}."
+                f"for {subject.online}{otherwise}."
             )
         case GatedRepoError():
             return (
@@ -52,10 +65,10 @@ def hub_sentence(error: Exception, subject: HubSubject) -> str:
                 f"with `hf auth login` or set HF_TOKEN{otherwise}."
             )
         case RevisionNotFoundError():
-            return f"The Hub has no such commit for {subject}: see {page}/commits/main and correct the manifest{otherwise}."
+            return f"The Hub has no such commit for {subject}: see {page}/commits/main and correct {subject.pin}{otherwise}."
         case EntryNotFoundError() if http_status(error) is not None:
             return (
-                f"The Hub has no such file for {subject}: see {page}/tree/{subject.revision} and correct the manifest"
+                f"The Hub has no such file for {subject}: see {page}/tree/{subject.hub.revision} and correct {subject.pin}"
                 f"{otherwise}."
             )
     return _general(error, f"{_upper(subject)} are not on this machine", otherwise)
