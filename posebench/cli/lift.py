@@ -41,6 +41,9 @@ def lift(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
     batch_size: Annotated[str, typer.Option(help="Windows a batch, or auto.")] = "auto",
     seed: Annotated[int, typer.Option(help="Seed of lifters that draw noise.")] = 0,
+    hypotheses: Annotated[int | None, typer.Option(help="Poses to draw, of a lifter that samples.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps to draw them in.")] = None,
+    precision: Annotated[str, typer.Option(help="fp32, or bf16: autocast to bfloat16.")] = "fp32",
     weights: Annotated[Path | None, typer.Option(help="A safetensors file instead of the registered weights.")] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder to write; default: INPUT's name with -lifted, here.")
@@ -60,7 +63,8 @@ def lift(
         ensure_writable(folder.parent)
         lifted = lift_file(
             source, model, fps=fps, image_size=size, joint_set=joint_set, person=_person(person), focal=focal,
-            resample=resample, flip=flip, device=device, weights=weights, batch_size=windows, seed=seed, progress=report,
+            resample=resample, flip=flip, device=device, weights=weights, batch_size=windows, seed=seed,
+            hypotheses=hypotheses, steps=steps, precision=precision, progress=report,
         )  # fmt: skip
         files = write_lifted(lifted, folder, gif=gif, progress=report)
     for warning in lifted.warnings:

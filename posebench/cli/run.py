@@ -41,6 +41,9 @@ def run(
         bool, typer.Option("--resample", help="Lift at the lifter's training frame rate, then back to the data's.")
     ] = False,
     seed: Annotated[int, typer.Option(help="Seed of lifters that draw noise.")] = 0,
+    hypotheses: Annotated[int | None, typer.Option(help="Poses to draw, of a lifter that samples.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps to draw them in.")] = None,
+    precision: Annotated[str, typer.Option(help="fp32, or bf16: autocast to bfloat16.")] = "fp32",
     weights: Annotated[Path | None, typer.Option(help="A safetensors file instead of the registered weights.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Also write the record to this file.")] = None,
     predictions: Annotated[Path | None, typer.Option(help="Keep the predicted poses in this folder.")] = None,
@@ -49,12 +52,14 @@ def run(
 ) -> None:
     """Evaluate a lifter: predict every test frame, score, record, print the tables."""
     from posebench.datasets.library import data_root, ensure_writable, find_adapter, is_prepared, prepare_dataset
+    from posebench.prediction.run_options import check_precision, sampling_config
     from posebench.protocols.resolve import resolve_protocol
     from posebench.registry.resolve import resolve_model
 
     # Everything that can be found wrong is found before the work.
     chosen = resolve_protocol(protocol, dataset, keypoints)
-    resolve_model(model)
+    sampling_config(resolve_model(model), hypotheses, steps)
+    check_precision(precision)
     folder = records or data_root() / "records"
     ensure_writable(folder)
     if output is not None:
@@ -71,7 +76,8 @@ def run(
 
         records_made = evaluate_beside(
             model, dataset=dataset, protocol=protocol, keypoints=keypoints, limit=limit, device=device, batch_size=size,
-            flip=flip, resample=resample, seed=seed, weights=weights, predictions=predictions, progress=report,
+            flip=flip, resample=resample, seed=seed, hypotheses=hypotheses, steps=steps, precision=precision,
+            weights=weights, predictions=predictions, progress=report,
         )  # fmt: skip
     written = [write_record(record, folder / record.location) for record in records_made]
     if output is not None:
@@ -163,6 +169,8 @@ def _imported(file: Path, folder: Path, protocol: str | None, space: str) -> Pat
 
 def print_record(record: "Record") -> None:
     """The tables of a record and what it stands for, on standard output."""
+    from posebench.results.record import settings_words
+
     kind = " (smoke run: not for a leaderboard)" if record.kind == "smoke" else ""
     print_results(
         f"{record.lifter.name} on {record.protocol.id}{kind}",
@@ -175,11 +183,11 @@ def print_record(record: "Record") -> None:
         f"{data.frames:,} camera frames in {data.sequences} sequences",
         f"trained: {record.lifter.domain}",
         f"granted: {', '.join(record.run.granted) or 'nothing'}",
-        f"settings: {', '.join(k for k, v in record.lifter.settings.items() if v) or 'none'}",
+        f"settings: {', '.join(settings_words(record)) or 'none'}",
     ]
     trained_at = record.lifter.training_fps
     if trained_at is not None and trained_at != data.fps:
-        done = "resampled" if record.lifter.settings["resample"] else "not resampled, --resample would"
+        done = "resampled" if record.lifter.settings.resample else "not resampled, --resample would"
         facts.append(f"trained at {trained_at:g} Hz, run on {data.fps:g} Hz: {done}")
     if record.lifter.joints != record.protocol.scoring["skeleton"]:
         facts.append(f"joints {record.lifter.joints} converted to {record.protocol.scoring['skeleton']}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from posebench.errors import CheckFailedError
 from posebench.hashing import hash_value
 from posebench.protocols.protocol import Scoring
-from posebench.results.record import Column, Record, read_records
+from posebench.results.record import Column, Record, read_records, settings_words
 from posebench.results.score import by_column, headline_of
 
 #: Records of these kinds carry accuracies that may stand in a table.
@@ -32,9 +32,7 @@ class Row:
     @property
     def lifter(self) -> str:
         """The lifter's name with the settings that make a row of its own."""
-        extras = [key for key, value in sorted(self.record.lifter.settings.items()) if value]
-        if self.record.run.hypotheses > 1:
-            extras.append(f"H={self.record.run.hypotheses}")
+        extras = settings_words(self.record)
         return self.record.lifter.name + (f" ({', '.join(extras)})" if extras else "")
 
     @property
@@ -100,7 +98,11 @@ def collect(folder: Path) -> list[Board]:
                 f"The records {first.relative_to(folder)} and {path.relative_to(folder)} name the same protocol but "
                 "differ in its value or in the data set's fingerprint; remove the outdated one."
             )
-        key = (record.lifter.name, hash_value(record.lifter.settings), str(record.run.hypotheses))
+        key = (
+            record.lifter.name,
+            hash_value(record.lifter.settings.model_dump(mode="json")),
+            str(record.run.hypotheses),
+        )
         rows = boards[record.protocol.id]
         if key not in rows or (rows[key].created, rows[key].id) < (record.created, record.id):
             rows[key] = record

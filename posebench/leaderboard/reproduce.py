@@ -55,15 +55,19 @@ def reproduce(path: Path, device: str = "auto", progress: Progress | None = None
         raise UsageError(
             f"Record {before.id} is of kind {before.kind!r}: only a score or smoke record can be run again."
         )
+    settings = before.lifter.settings
     after = evaluate(
         before.lifter.name,
         protocol=before.protocol.id,
         limit=before.asked.limit,
         device=device,
         batch_size=before.run.batch_size,
-        flip=bool(before.lifter.settings.get("flip")),
-        resample=bool(before.lifter.settings.get("resample")),
+        flip=settings.flip,
+        resample=settings.resample,
         seed=before.run.seed,
+        hypotheses=settings.hypotheses,
+        steps=settings.steps,
+        precision=settings.precision,
         progress=progress,
     )
     metric = before.protocol.scoring["metrics"][0]

@@ -10,6 +10,7 @@ from torch import nn
 from posebench.errors import LifterContractError, UsageError
 from posebench.hashing import canonical_json, hash_file, hash_value
 from posebench.prediction.hub import Report
+from posebench.prediction.run_options import SAMPLING, samples
 from posebench.prediction.spec import LifterSpec
 from posebench.prediction.weights import WeightsFile, described_config, find_weights, load_weights
 from posebench.registry.resolve import ModelTag, resolve_model
@@ -67,15 +68,23 @@ def load_lifter(name: str, weights: Path | None = None, report: Report | None = 
     `weights` is a safetensors file to use instead of the registered ones;
     the configuration that it says it has is taken in place of the tag's.
     `report` hears how far a download from the Hub is; other keyword arguments
-    override the tag's configuration, and may not contradict the file's. Raises `UnknownNameError`, `UsageError`, `WeightsError`.
+    override the tag's configuration, and may not contradict the file's, but
+    for hypotheses and steps of a lifter that samples, which no weights depend
+    on. Raises `UnknownNameError`, `UsageError`, `WeightsError`, and
+    `LifterContractError` for a lifter that samples without saying how.
     """
     tag = resolve_model(name)
     file = find_weights(tag, weights, report)
     merged = {**_own_config(tag, file, config), **config}
     module = build_module(tag, merged)
+    spec = tag.entry.spec(merged)
+    if spec.samples and (missing := [setting for setting in SAMPLING if setting not in merged]):
+        raise LifterContractError(
+            f"{tag.name} declares that it samples: its configuration must have {' and '.join(SAMPLING)}, and lacks {missing[0]}."
+        )
     if file is not None:
         load_weights(module, file, tag.name)
-    return LoadedLifter(module, tag.entry.spec(merged), tag, merged, file)
+    return LoadedLifter(module, spec, tag, merged, file)
 
 
 def _own_config(tag: ModelTag, file: WeightsFile | None, asked: dict[str, Any]) -> dict[str, Any]:
@@ -83,12 +92,14 @@ def _own_config(tag: ModelTag, file: WeightsFile | None, asked: dict[str, Any]) 
     stored = described_config(file, tag) if file is not None and file.origin == "file" else None
     if file is None or stored is None:
         return tag.config
+    sampling = SAMPLING if samples(tag) else ()
     for name, value in asked.items():
         # As JSON has them, which knows no tuples.
-        if name in stored and canonical_json(stored[name]) != canonical_json(value):
+        if name in stored and name not in sampling and canonical_json(stored[name]) != canonical_json(value):
             raise UsageError(f"{file.path} was made with {name} = {stored[name]!r}, not {value!r}; leave {name} away.")
     # What a tag with weights says beyond sizes was chosen for its own; one without only says how to run.
-    return stored if tag.described.weights is not None else {**tag.config, **stored}
+    kept = tag.config if tag.described.weights is None else {n: v for n, v in tag.config.items() if n in sampling}
+    return {**kept, **stored}
 
 
 def create_lifter(name: str, weights: Path | None = None, **config: Any) -> nn.Module:

@@ -22,7 +22,7 @@ from safetensors.numpy import save_file
 
 from posebench.errors import DataDamagedError, DataMissingError, UsageError
 from posebench.files import replace_whole, write_text
-from posebench.hashing import canonical_json, hash_array, hash_value
+from posebench.hashing import hash_array, hash_value
 from posebench.inputs.spec import InputsSpec
 
 FORMAT = 2
@@ -102,13 +102,14 @@ class PredictionFolder:
         file = path / "manifest.json"
         if file.exists():
             older = cls.open(path).manifest.to_json()
-            asked = json.loads(canonical_json(manifest.to_json()))
-            for key in asked:
-                if asked[key] != older[key]:
-                    raise UsageError(
-                        f"The folder {path} holds predictions with another {key} ({older[key]!r}, asked {asked[key]!r}); "
-                        "choose another --predictions folder."
-                    )
+            # As a file has it, but in the manifest's own order: who predicted is told before what follows from that.
+            asked = json.loads(json.dumps(manifest.to_json()))
+            if found := _difference(older, asked):
+                key, before, now = found
+                raise UsageError(
+                    f"The folder {path} holds predictions with another {key} ({before!r}, asked {now!r}); "
+                    "choose another --predictions folder."
+                )
         else:
             (path / "sequences").mkdir(parents=True, exist_ok=True)
             write_text(file, json.dumps(manifest.to_json(), indent=1, sort_keys=True) + "\n")
@@ -174,6 +175,17 @@ class PredictionFolder:
     def hash(self, sequence_ids: list[str]) -> str:
         """SHA-256 (hex) over the numbers of these sequences: the evidence that a score belongs to these predictions."""
         return hash_value({sequence_id: _hash_arrays(self.read(sequence_id)) for sequence_id in sorted(sequence_ids)})
+
+
+def _difference(older: dict[str, Any], asked: dict[str, Any]) -> tuple[str, Any, Any] | None:
+    """The first name, in its innermost group, under which two manifests differ, and both values; what is missing is "none"."""
+    for key in dict.fromkeys([*asked, *older]):
+        before, now = older.get(key, "none"), asked.get(key, "none")
+        if before != now:
+            if isinstance(before, dict) and isinstance(now, dict):
+                return _difference(before, now)
+            return key, before, now
+    return None
 
 
 def _hash_arrays(prediction: SequencePrediction) -> str:

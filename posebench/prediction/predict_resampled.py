@@ -13,6 +13,7 @@ from posebench.prediction.folder import SequencePrediction
 from posebench.prediction.joints import JointConversion
 from posebench.prediction.predict_sequence import predict_sequence
 from posebench.prediction.resample import resample_keypoints, resample_poses, resampled_frames
+from posebench.prediction.run_options import Precision
 from posebench.prediction.timing import ForwardClock
 
 
@@ -41,6 +42,7 @@ def predict_resampled(
     batch_size: int,
     flip: bool,
     seed: int,
+    precision: Precision,
 ) -> SequencePrediction:
     """As `predict_sequence`, with keypoints brought to the lifter's rate and its poses back, linearly in time.
 
@@ -50,13 +52,14 @@ def predict_resampled(
     fps, own = sequence.info.fps, lifter.spec.fps
     if own is None or own == fps:
         return predict_sequence(
-            lifter, joints, sequence, keypoints, wanted, clock, batch_size=batch_size, flip=flip, seed=seed
-        )
+            lifter, joints, sequence, keypoints, wanted, clock,
+            batch_size=batch_size, flip=flip, seed=seed, precision=precision,
+        )  # fmt: skip
     frames = sequence.info.frames
     info = replace(sequence.info, frames=resampled_frames(frames, fps, own), fps=own)
     made = predict_sequence(
         lifter, joints, replace(sequence, info=info), resample_keypoints(keypoints, fps, own),
-        WantedFrames(info, np.arange(info.frames)), clock, batch_size=batch_size, flip=flip, seed=seed,
+        WantedFrames(info, np.arange(info.frames)), clock, batch_size=batch_size, flip=flip, seed=seed, precision=precision,
     )  # fmt: skip
     rows = wanted.frames
     return SequencePrediction(

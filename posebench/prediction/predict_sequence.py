@@ -1,4 +1,4 @@
-"""One sequence through a lifter: windows, batches, flip, and only what its spec declares."""
+"""One sequence through a lifter: windows, batches, flip, precision, and only what its spec declares."""
 
 from functools import partial
 from typing import Any, cast
@@ -19,6 +19,7 @@ from posebench.prediction.folder import SequencePrediction
 from posebench.prediction.joints import JointConversion
 from posebench.prediction.lazy_heatmaps import LazyHeatmaps
 from posebench.prediction.lifter import Lifted, Lifter, LifterInputs
+from posebench.prediction.run_options import Precision
 from posebench.prediction.timing import ForwardClock
 from posebench.prediction.windows import plan_windows
 from posebench.seeding import torch_generator
@@ -36,6 +37,7 @@ def predict_sequence(
     batch_size: int,
     flip: bool,
     seed: int,
+    precision: Precision,
 ) -> SequencePrediction:
     """Lift one sequence, window by window, and keep the wanted frames in order.
 
@@ -48,6 +50,7 @@ def predict_sequence(
         keypoints, interpolated = interpolate_missing(keypoints, sequence.info.id)
     shown = _to_device(lifter, joints, sequence, keypoints, device)
     plan = plan_windows(spec, sequence.info.frames)
+    call = partial(lift, lifter, joints.lifter, flip=flip, precision=precision)
     poses: list[Tensor] = []
     roots: list[Tensor] = []
     weights: list[Tensor] = []
@@ -59,9 +62,9 @@ def predict_sequence(
         if clock.passes == 0:
             # With streams of its own: a warm-up must not draw the noise of the pass that counts.
             streams = _streams(seed, sequence.info.id, windows)
-            clock.warm_up(partial(lift, lifter, joints.lifter, _window_batch(shown, index, streams, device), flip))
+            clock.warm_up(partial(call, _window_batch(shown, index, streams, device)))
         batch = _window_batch(shown, index, _streams(seed, sequence.info.id, windows), device)
-        lifted = clock.time(partial(lift, lifter, joints.lifter, batch, flip), frames=int(keep.sum()))
+        lifted = clock.time(partial(call, batch), frames=int(keep.sum()))
         check_shape(lifter, joints.lifter, lifted, len(windows), keep.shape[1])
         kept = torch.from_numpy(keep).to(device)
         poses.append(lifted.poses.transpose(1, 2)[kept])
@@ -135,19 +138,37 @@ def _window_batch(
     )
 
 
-def lift(lifter: LoadedLifter, joints: Skeleton, inputs: LifterInputs, flip: bool) -> Lifted:
-    """Call the lifter, on the doubled batch if `flip`; bare poses become `Lifted` with one hypothesis."""
-    module = cast(Lifter, lifter.module)
+def lift(
+    lifter: LoadedLifter, joints: Skeleton, inputs: LifterInputs, flip: bool, precision: Precision = "fp32"
+) -> Lifted:
+    """Call the lifter, on the doubled batch if `flip`; bare poses become `Lifted` with one hypothesis.
+
+    With the precision bf16 it computes under autocast: it is handed float32 and what comes back is float32 again.
+    """
     if not flip:
-        return _as_lifted(module.lift(inputs))
+        return _call(lifter, inputs, precision)
     mirrored = joints.mirrored
-    lifted = _as_lifted(module.lift(doubled(inputs, mirrored)))
+    lifted = _call(lifter, doubled(inputs, mirrored), precision)
     if lifted.root is not None or lifted.weight is not None:
         raise UsageError(
             f"{lifter.name} returns a root or weights, whose mirror images have no average: run it without flip."
         )
     width = inputs.image_size[0] if lifter.spec.space == "image25d" else None
     return Lifted(averaged(lifted.poses, mirrored, width))
+
+
+def _call(lifter: LoadedLifter, inputs: LifterInputs, precision: Precision) -> Lifted:
+    module = cast(Lifter, lifter.module)
+    if precision == "fp32":
+        return _as_lifted(module.lift(inputs))
+    with torch.autocast(inputs.keypoints.device.type, torch.bfloat16):
+        lifted = _as_lifted(module.lift(inputs))
+    # Before anything is averaged: a sum of bfloat16 would lose another bit of the pose.
+    return Lifted(
+        lifted.poses.float(),
+        None if lifted.root is None else lifted.root.float(),
+        None if lifted.weight is None else lifted.weight.float(),
+    )
 
 
 def _as_lifted(returned: Tensor | Lifted) -> Lifted:

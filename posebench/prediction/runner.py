@@ -22,7 +22,7 @@ from posebench.prediction.joints import joints_between
 from posebench.prediction.lifter import FittedLifter
 from posebench.prediction.predict_resampled import check_resample, predict_resampled
 from posebench.prediction.predict_sequence import predict_sequence
-from posebench.prediction.spec import LifterSpec
+from posebench.prediction.run_options import SAMPLING, Precision
 from posebench.prediction.timing import ForwardClock
 
 #: Called with (camera frames done, camera frames in all) after every sequence.
@@ -44,6 +44,7 @@ class RunSettings:
     """Lift at the lifter's training frame rate where the data's is another, and bring the poses back."""
     limit: int | None = None
     seed: int = 0
+    precision: Precision = "fp32"
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,15 @@ def choose_device(asked: str) -> torch.device:
     return device
 
 
-def auto_batch_size(device: torch.device, spec: LifterSpec) -> int:
-    """Windows of an automatic batch."""
-    return max(1, AUTO_FRAMES["cuda" if device.type == "cuda" else "cpu"] // spec.window)
+def auto_batch_size(device: torch.device, lifter: LoadedLifter) -> int:
+    """Windows of an automatic batch; each hypothesis that is drawn of one takes a window's room."""
+    drawn = sampling(lifter)["hypotheses"] or 1
+    return max(1, AUTO_FRAMES["cuda" if device.type == "cuda" else "cpu"] // (lifter.spec.window * drawn))
+
+
+def sampling(lifter: LoadedLifter) -> dict[str, Any]:
+    """Hypotheses and steps, as resolved; None of a lifter that does not sample."""
+    return {name: lifter.config[name] if lifter.spec.samples else None for name in SAMPLING}
 
 
 def check_grants(lifter: LoadedLifter, inputs: InputsSpec) -> tuple[str, ...]:
@@ -109,11 +116,11 @@ def run_predictions(
     if settings.batch_size is not None and settings.batch_size < 1:
         raise UsageError(f"--batch-size is {settings.batch_size}; give 1 window or more, or 'auto'.")
     device = choose_device(settings.device)
-    batch_size = settings.batch_size or auto_batch_size(device, spec)
+    batch_size = settings.batch_size or auto_batch_size(device, lifter)
     manifest = PredictionManifest(
         lifter=lifter.name,
         config=lifter.config,
-        settings=_resolved(settings, spec),
+        settings=_resolved(settings, lifter),
         weights_sha256=lifter.weights.sha256 if lifter.weights else None,
         code_sha256=lifter.code_sha256,
         space=spec.space,
@@ -145,7 +152,7 @@ def run_predictions(
                 sequence = dataset.read(item.info)
                 prediction = predict(
                     lifter, joints, sequence, source.read(sequence), item, clock,
-                    batch_size=batch_size, flip=settings.flip, seed=settings.seed,
+                    batch_size=batch_size, flip=settings.flip, seed=settings.seed, precision=settings.precision,
                 )  # fmt: skip
                 folder.write(item.info.id, prediction)
             done += len(item.frames)
@@ -155,10 +162,11 @@ def run_predictions(
     return PredictionRun(folder, wanted, clock)
 
 
-def _resolved(settings: RunSettings, spec: LifterSpec) -> dict[str, Any]:
+def _resolved(settings: RunSettings, lifter: LoadedLifter) -> dict[str, Any]:
     """What of the settings changes the poses, and how the heatmaps were drawn if the lifter takes them."""
-    drawn = {"heatmaps": heatmaps.describe()} if "heatmaps" in spec.privileges else {}
-    return {"flip": settings.flip, "resample": settings.resample, **drawn}
+    drawn = {"heatmaps": heatmaps.describe()} if "heatmaps" in lifter.spec.privileges else {}
+    own = {"flip": settings.flip, "resample": settings.resample, "precision": settings.precision}
+    return {**own, **sampling(lifter), **drawn}
 
 
 def fit_on_training_split(lifter: LoadedLifter, dataset: Dataset) -> None:

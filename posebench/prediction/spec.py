@@ -58,6 +58,9 @@ class LifterSpec:
     `flips_itself`
         The lifter averages with mirror images inside, as a diffusion does in
         each of its steps: a run's own flip would average unrelated samples.
+    `samples`
+        The lifter draws hypotheses in steps: its configuration has
+        `hypotheses` and `steps`, which a run may ask to be otherwise.
     `fitted`
         The lifter has a `fit(sequences)` that is called with the training
         split of the data set at hand before it predicts.
@@ -73,6 +76,7 @@ class LifterSpec:
     accepts_missing: bool = False
     fps: float | None = None
     flips_itself: bool = False
+    samples: bool = False
     fitted: bool = False
 
     def __post_init__(self) -> None:

@@ -9,9 +9,11 @@ from posebench.datasets.library import data_root, ensure_writable, load_dataset
 from posebench.hashing import hash_value
 from posebench.prediction.create import LoadedLifter, load_lifter
 from posebench.prediction.folder import PredictionFolder
+from posebench.prediction.run_options import check_precision, sampling_config
 from posebench.prediction.runner import RunSettings, run_predictions
 from posebench.protocols.protocol import Protocol
 from posebench.protocols.resolve import find_family, resolve_protocol
+from posebench.registry.resolve import resolve_model
 from posebench.results.record import Asked, Record
 from posebench.results.run import evaluate_lifter, record_beside
 from posebench.results.score import Scores, score_predictions
@@ -33,6 +35,9 @@ def predict(
     flip: bool | None = None,
     resample: bool = False,
     seed: int = 0,
+    hypotheses: int | None = None,
+    steps: int | None = None,
+    precision: str = "fp32",
     weights: Path | None = None,
     progress: Progress | None = None,
 ) -> PredictionFolder:
@@ -40,12 +45,13 @@ def predict(
 
     Give `dataset` (its default protocol), or `protocol`, or both; `keypoints`
     swaps the 2D source; `resample` lifts at the lifter's training frame rate.
-    Raises subclasses of `posebench.errors.PosebenchError`.
+    `hypotheses` and `steps` are for a lifter that samples, in place of its
+    tag's; `precision` is `fp32`, or `bf16` for autocast to bfloat16. Raises subclasses of `posebench.errors.PosebenchError`.
     """
     chosen = resolve_protocol(protocol, dataset, keypoints)
-    lifter = load_lifter(model, weights, partial(progress, "weights") if progress else None)
+    lifter = _load(model, weights, hypotheses, steps, precision, progress)
     data = load_dataset(chosen.inputs.dataset, chosen.inputs.form)
-    settings = run_settings(lifter, limit, device, batch_size, flip, resample, seed)
+    settings = run_settings(lifter, limit, device, batch_size, flip, resample, seed, precision)
     report = (lambda done, total: progress("predict", done, total)) if progress else None
     return run_predictions(lifter, data, chosen.inputs, Path(predictions), settings, report).folder
 
@@ -76,6 +82,9 @@ def evaluate(
     flip: bool | None = None,
     resample: bool = False,
     seed: int = 0,
+    hypotheses: int | None = None,
+    steps: int | None = None,
+    precision: str = "fp32",
     weights: Path | None = None,
     predictions: Path | str | None = None,
     progress: Progress | None = None,
@@ -88,7 +97,8 @@ def evaluate(
     """
     return evaluate_beside(
         model, dataset=dataset, protocol=protocol, keypoints=keypoints, limit=limit, device=device,
-        batch_size=batch_size, flip=flip, resample=resample, seed=seed, weights=weights, predictions=predictions, progress=progress,
+        batch_size=batch_size, flip=flip, resample=resample, seed=seed, hypotheses=hypotheses, steps=steps, precision=precision,
+        weights=weights, predictions=predictions, progress=progress,
     )[0]  # fmt: skip
 
 
@@ -104,6 +114,9 @@ def evaluate_beside(
     flip: bool | None = None,
     resample: bool = False,
     seed: int = 0,
+    hypotheses: int | None = None,
+    steps: int | None = None,
+    precision: str = "fp32",
     weights: Path | None = None,
     predictions: Path | str | None = None,
     progress: Progress | None = None,
@@ -114,13 +127,14 @@ def evaluate_beside(
     away. Arguments and errors as `predict`.
     """
     chosen = resolve_protocol(protocol, dataset, keypoints)
-    lifter = load_lifter(model, weights, partial(progress, "weights") if progress else None)
-    settings = run_settings(lifter, limit, device, batch_size, flip, resample, seed)
+    lifter = _load(model, weights, hypotheses, steps, precision, progress)
+    settings = run_settings(lifter, limit, device, batch_size, flip, resample, seed, precision)
     folder = Path(predictions) if predictions is not None else working_folder(lifter, chosen, settings)
     ensure_writable(folder)
     asked = Asked(
         model=model, protocol=protocol, dataset=dataset, keypoints=keypoints, limit=limit, device=device,
-        batch_size=batch_size, flip=flip, resample=resample, seed=seed,
+        batch_size=batch_size, flip=flip, resample=resample, seed=seed, hypotheses=hypotheses, steps=steps,
+        precision=settings.precision,
     )  # fmt: skip
     data = load_dataset(chosen.inputs.dataset, chosen.inputs.form)
     evaluation = evaluate_lifter(lifter, data, chosen, folder, settings, asked, progress)
@@ -136,6 +150,20 @@ def evaluate_beside(
     return tuple(records)
 
 
+def _load(
+    model: str,
+    weights: Path | None,
+    hypotheses: int | None,
+    steps: int | None,
+    precision: str,
+    progress: Progress | None,
+) -> LoadedLifter:
+    """The lifter as asked for; what cannot be is refused before any weights are fetched."""
+    check_precision(precision)
+    sampling = sampling_config(resolve_model(model), hypotheses, steps)
+    return load_lifter(model, weights, partial(progress, "weights") if progress else None, **sampling)
+
+
 def run_settings(
     lifter: LoadedLifter,
     limit: int | None,
@@ -144,10 +172,14 @@ def run_settings(
     flip: bool | None,
     resample: bool,
     seed: int,
+    precision: str,
 ) -> RunSettings:
     """The settings of a run: what was asked, else what the tag's manifest entry says."""
     chosen = bool(lifter.tag.described.settings.get("flip", False)) if flip is None else flip
-    return RunSettings(device=device, batch_size=batch_size, flip=chosen, resample=resample, limit=limit, seed=seed)
+    return RunSettings(
+        device=device, batch_size=batch_size, flip=chosen, resample=resample, limit=limit, seed=seed,
+        precision=check_precision(precision),
+    )  # fmt: skip
 
 
 def protocol_for(folder: PredictionFolder, protocol: str | None) -> Protocol:
@@ -170,6 +202,6 @@ def working_folder(lifter: LoadedLifter, protocol: Protocol, settings: RunSettin
     key = hash_value(
         [lifter.name, lifter.config, lifter.weights.sha256 if lifter.weights else "", lifter.code_sha256,
          protocol.inputs.hash, settings.device, settings.batch_size, settings.flip, settings.resample,
-         settings.limit, settings.seed]
+         settings.limit, settings.seed, settings.precision]
     )  # fmt: skip
     return data_root() / "runs" / key[:16]

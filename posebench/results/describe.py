@@ -54,6 +54,7 @@ def _describe_model(tag: ModelTag) -> dict[str, Any]:
         "privileges": list(spec.privileges),
         "its columns": "assisted" if ASSISTING.intersection(spec.privileges) else "honest",
         "accepts missing joints": spec.accepts_missing,
+        "samples (--hypotheses, --steps)": spec.samples,
         "training frame rate": spec.fps,
         "fitted on the training split at run time": spec.fitted,
         "weights": weights,

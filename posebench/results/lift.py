@@ -24,9 +24,11 @@ from posebench.prediction.joints import JointConversion
 from posebench.prediction.predict_resampled import check_resample, predict_resampled
 from posebench.prediction.predict_sequence import predict_sequence
 from posebench.prediction.resample import resampled_frames
-from posebench.prediction.runner import auto_batch_size, choose_device, full_float32
+from posebench.prediction.run_options import check_precision, sampling_config
+from posebench.prediction.runner import auto_batch_size, choose_device, full_float32, sampling
 from posebench.prediction.spec import ANY_JOINTS
 from posebench.prediction.timing import ForwardClock
+from posebench.registry.resolve import resolve_model
 from posebench.results.environment import posebench_version
 from posebench.results.lift_input import LiftInput, read_lift_input
 from posebench.skeletons import HUMAN36M_17, SKELETONS, Skeleton
@@ -96,6 +98,9 @@ def lift_file(
     weights: Path | None = None,
     batch_size: int | None = None,
     seed: int = 0,
+    hypotheses: int | None = None,
+    steps: int | None = None,
+    precision: str = "fp32",
     progress: Progress | None = None,
 ) -> Lifted:
     """Lift the 2D keypoints in a file or folder; nothing is written (`write_lifted` does that).
@@ -104,10 +109,13 @@ def lift_file(
     `read_lift_input` has them. `focal` is the camera's focal length in pixels,
     its principal point then the image's middle: what a lifter with the
     privilege `intrinsics` needs. `resample` shows the lifter its training
-    frame rate and brings the poses back. Raises `UsageError` for a lifter that
+    frame rate and brings the poses back. `hypotheses`, `steps` and `precision`
+    are as `posebench.predict` has them. Raises `UsageError` for a lifter that
     needs more than a file has, and subclasses of `PosebenchError`.
     """
-    lifter = load_lifter(model, weights, partial(progress, "weights") if progress else None)
+    chosen_precision = check_precision(precision)
+    asked = sampling_config(resolve_model(model), hypotheses, steps)
+    lifter = load_lifter(model, weights, partial(progress, "weights") if progress else None, **asked)
     spec = lifter.spec
     _check_lifter(lifter, focal)
     chosen_flip = bool(lifter.tag.described.settings.get("flip", False)) if flip is None else flip
@@ -131,7 +139,7 @@ def lift_file(
     frames = len(keypoints.pixels)
     clock = _ReportingClock(chosen_device)
     clock.report = None if progress is None else partial(_report, progress, resampled_frames(frames, found.fps, rate))
-    size = batch_size or auto_batch_size(chosen_device, spec)
+    size = batch_size or auto_batch_size(chosen_device, lifter)
     lifter.module.to(chosen_device)
     sequence = _sequence(keypoints, found.fps, skeleton, focal)
     predict = predict_resampled if resample else predict_sequence
@@ -139,6 +147,7 @@ def lift_file(
         prediction = predict(
             lifter, JointConversion(skeleton, skeleton), sequence, keypoints,
             WantedFrames(sequence.info, np.arange(frames)), clock, batch_size=size, flip=chosen_flip, seed=seed,
+            precision=chosen_precision,
         )  # fmt: skip
     settings = {
         "flip": chosen_flip,
@@ -147,6 +156,8 @@ def lift_file(
         "device": chosen_device.type,
         "batch_size": size,
         "seed": seed,
+        **sampling(lifter),
+        "precision": chosen_precision,
     }
     return _finish(lifter, found, keypoints, prediction, skeleton, rate, settings)
 

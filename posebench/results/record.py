@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from posebench.errors import DataDamagedError, DataMissingError
 from posebench.files import write_text
+from posebench.prediction.run_options import Precision
 from posebench.registry.manifest import TrainingSet
 
 SCHEMA_VERSION = 2
@@ -38,6 +39,22 @@ class Asked(_Part):
     flip: bool | None
     resample: bool
     seed: int
+    hypotheses: int | None = None
+    steps: int | None = None
+    precision: Precision = "fp32"
+
+
+class SettingsPart(_Part):
+    """How the lifter was run, resolved: what makes a row of its own. Defaults are what records without a field were run with."""
+
+    flip: bool
+    resample: bool
+    heatmaps: dict[str, Any] | None = None
+    """How they were drawn, for a lifter that takes them."""
+    hypotheses: int | None = None
+    steps: int | None = None
+    """Both None for a lifter that does not sample."""
+    precision: Precision = "fp32"
 
 
 class ProtocolPart(_Part):
@@ -59,7 +76,7 @@ class LifterPart(_Part):
     origin: str
     """`module:name` of the factory that made it."""
     config: dict[str, Any]
-    settings: dict[str, Any]
+    settings: SettingsPart
     parameters: int
     weights_sha256: str | None
     weights_origin: str | None
@@ -181,6 +198,19 @@ class Record(_Part):
     def location(self) -> Path:
         """Where the record belongs in a records folder: `<protocol>/<tag>/<id>.json`."""
         return Path(self.protocol.id) / self.lifter.name / f"{self.id}.json"
+
+
+def settings_words(record: Record) -> list[str]:
+    """The settings that make a row of its own, as tables and summaries show them; none for the plainest run."""
+    settings = record.lifter.settings
+    words = [name for name in ("flip", "heatmaps", "resample") if getattr(settings, name)]
+    if settings.hypotheses is not None or record.run.hypotheses > 1:
+        words.append(f"H={record.run.hypotheses}")
+    if settings.steps is not None:
+        words.append(f"K={settings.steps}")
+    if settings.precision != "fp32":
+        words.append(settings.precision)
+    return words
 
 
 def record_schema() -> dict[str, Any]:

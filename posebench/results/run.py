@@ -22,6 +22,7 @@ from posebench.results.record import (
     ProvidedByPart,
     Record,
     RunPart,
+    SettingsPart,
     TimingPart,
 )
 from posebench.results.score import Scores, by_column, score_predictions
@@ -109,7 +110,7 @@ def _make_record(
             tag=lifter.tag.tag,
             origin=lifter.tag.entry.origin,
             config=lifter.config,
-            settings=manifest.settings,
+            settings=SettingsPart(**manifest.settings),
             parameters=lifter.parameters,
             weights_sha256=manifest.weights_sha256,
             weights_origin=lifter.weights.origin if lifter.weights else None,

@@ -64,6 +64,7 @@ def test_options_reach_the_lifter(tmp_path: Path, capsys: pytest.CaptureFixture[
     told = json.loads(said.out)
     assert told["settings"] == {
         "flip": False, "resampled_to_fps": None, "focal": None, "device": "cpu", "batch_size": 2, "seed": 5,
+        "hypotheses": None, "steps": None, "precision": "fp32",
     }  # fmt: skip
     assert told["input"]["person"] == 0
     assert told["input"]["image_size"] == [1000, 1000]

@@ -51,8 +51,8 @@ def test_twice_the_rate_comes_back_exactly_and_half_of_it_nearly(
 def test_the_record_says_which_rates(tiny: str) -> None:
     echo("plain", fps=25.0)
     record = posebench.evaluate("plain", dataset="tiny", resample=True)
-    assert (record.lifter.settings["resample"], record.lifter.training_fps, record.data.fps) == (True, 25.0, 50.0)
-    assert posebench.evaluate("plain", dataset="tiny").lifter.settings["resample"] is False
+    assert (record.lifter.settings.resample, record.lifter.training_fps, record.data.fps) == (True, 25.0, 50.0)
+    assert posebench.evaluate("plain", dataset="tiny").lifter.settings.resample is False
 
 
 def test_the_same_rate_changes_nothing(tiny: str, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 import posebench
 from posebench.registry.manifest import TrainingSet
 from posebench.results.domain import domain_of
+from posebench.results.record import SettingsPart
 
 
 def seen(*pairs: tuple[str, str]) -> list[TrainingSet]:
@@ -42,7 +43,7 @@ def test_whoever_saw_a_part_is_contaminated_for_the_whole() -> None:
 def test_a_bundled_lifter_on_a_strange_data_set_is_cross_dataset(tiny: str) -> None:
     record = posebench.evaluate("videopose3d", dataset="tiny")
     assert record.lifter.domain == "cross-dataset"
-    assert record.lifter.settings == {"flip": True, "resample": False}
+    assert record.lifter.settings == SettingsPart(flip=True, resample=False)
     assert record.lifter.weights_origin == "bundled"
     assert {item.dataset for item in record.lifter.trained_on} == {"procedural", "hdm05", "cmu"}
 

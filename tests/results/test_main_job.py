@@ -14,7 +14,7 @@ from posebench.errors import DataDamagedError, DataMissingError, LifterContractE
 from posebench.prediction.folder import PredictionFolder
 from posebench.protocols.resolve import resolve_protocol
 from posebench.registry.decorators import register_lifter
-from posebench.results.record import Record, read_record, write_record
+from posebench.results.record import Record, SettingsPart, read_record, write_record
 from posebench.results.score import headline_of
 
 
@@ -235,8 +235,8 @@ def test_flip_averages_a_pose_with_its_mirror_image(tiny: str) -> None:
 
     folder_plain = posebench.evaluate("skew", dataset="tiny")
     flipped = posebench.evaluate("skew", dataset="tiny", flip=True)
-    assert folder_plain.lifter.settings == {"flip": False, "resample": False}
-    assert flipped.lifter.settings == {"flip": True, "resample": False}
+    assert folder_plain.lifter.settings == SettingsPart(flip=False, resample=False)
+    assert flipped.lifter.settings == SettingsPart(flip=True, resample=False)
     assert flipped.run.predictions_sha256 != folder_plain.run.predictions_sha256
     assert flipped.results["honest"]["p-agg"]["p_mpjpe"] == pytest.approx(
         folder_plain.results["honest"]["p-agg"]["p_mpjpe"], rel=1e-4
