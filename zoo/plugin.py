@@ -61,8 +61,11 @@ PUBLIC = (
     ("ktpformer", "KTPFormer"),
 )
 
+#: Methods without public code, whose implementation here is the zoo's own.
+OWN = (("dreampose3d", "DreamPose3D"),)
 
-def _register_public(name: str, cls: str) -> None:
+
+def _register(name: str, cls: str) -> None:
     def spec(config: dict[str, Any]) -> "LifterSpec":
         made: LifterSpec = import_module(f"zoo.specs.{name}").spec(config)
         return made
@@ -83,7 +86,7 @@ def _register_conversion(name: str) -> None:
     register_conversion(name)(make)
 
 
-for _name, _cls in PUBLIC:
-    _register_public(_name, _cls)
+for _name, _cls in (*PUBLIC, *OWN):
+    _register(_name, _cls)
 for _name in ("simple_baseline", "videopose3d", *(name for name, _ in PUBLIC)):
     _register_conversion(_name)

@@ -25,8 +25,8 @@ class SmallLifter:
     `generative`
         It draws noise: another seed gives other poses, and a mirrored person has no mirrored noise.
     `compiled`
-        What `torch.compile` takes as one graph: all of `lift`, or the `network` alone of a lifter that draws noise,
-        because torch cannot trace the generators that devices and shards share.
+        What `torch.compile` takes as one graph: all of `lift`, or the `network` or `denoise` alone of a lifter that
+        draws noise, because torch cannot trace the generators that devices and shards share.
     """
 
     name: str
@@ -54,6 +54,12 @@ SMALL_LIFTERS = (
     SmallLifter("mixste", TRANSFORMER),
     SmallLifter(
         "d3dp", {**TRANSFORMER, "hypotheses": 2, "steps": 2, "flip": True}, generative=True, compiled="network"
+    ),
+    SmallLifter(
+        "dreampose3d",
+        {**TRANSFORMER, "prompt_dim": 32, "hypotheses": 2, "steps": 2, "normalize": "person"},
+        generative=True,
+        compiled="denoise",
     ),
     SmallLifter("motionbert", {**TRANSFORMER, "dim_rep": 32}),
     SmallLifter("motionbert", {**TRANSFORMER, "dim_rep": 32, "output": "camera"}, variant="camera"),

@@ -9,6 +9,7 @@ import torch
 from training_runs import SwayAdapter
 
 from posebench.datasets.write_store import write_store
+from zoo import vocabulary
 
 
 @pytest.fixture(scope="module")
@@ -16,6 +17,11 @@ def store_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("stores") / "sway.safetensors"
     write_store(SwayAdapter(), SwayAdapter.forms[0], SwayAdapter().clips(None, SwayAdapter.forms[0]), path)
     return path
+
+
+@pytest.fixture(autouse=True)
+def _swaying_is_an_action(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(vocabulary._LABELS, ("sway", "sway"), "walking")
 
 
 @pytest.fixture(autouse=True)

@@ -27,6 +27,7 @@ def numbered(lengths: list[int], first: int = 0) -> Renditions:
         start=(ends - lengths).astype(np.int64),
         end=ends.astype(np.int64),
         image_size=np.full((len(lengths), 2), 1000, dtype=np.float32),
+        clip=np.arange(len(lengths)),
     )
 
 
@@ -37,7 +38,8 @@ def test_windows_stay_in_their_rendition(causal: bool) -> None:
     batches = Batches(parts, [0.75, 0.25], spec, lambda pixels, size: pixels, 64, 0, torch.device("cpu"))
     lows, highs = np.array([0, 5, 25]), np.array([4, 24, 31])
     for step in range(5):
-        windows, poses = batches.draw(step)
+        batch = batches.draw(step)
+        windows, poses = batch.windows, batch.returned
         assert poses.shape == (64, 1, 17, 3)
         centres = poses[:, 0, 0, 0].long().numpy()
         which = np.searchsorted(lows, centres, side="right") - 1
@@ -52,7 +54,8 @@ def test_chunks_are_learned_from_whole_and_lie_in_their_rendition() -> None:
     batches = Batches([numbered([5, 20])], [1.0], spec, lambda pixels, size: pixels, 256, 0, torch.device("cpu"))
     begun = set()
     for step in range(5):
-        windows, poses = batches.draw(step)
+        batch = batches.draw(step)
+        windows, poses = batch.windows, batch.returned
         assert torch.equal(windows[..., 0], poses[..., 0])
         for chunk in windows[:, :, 0, 0].long().numpy():
             if chunk[0] < 5:
@@ -65,6 +68,25 @@ def test_chunks_are_learned_from_whole_and_lie_in_their_rendition() -> None:
     assert begun == set(range(5, 17))
 
 
+def test_poses_around_the_window_are_those_of_the_rendition() -> None:
+    labels = [np.array([4, 2])]
+    spec = mixste.spec({"frames": 5})
+    batches = Batches(
+        [numbered([5, 20])], [1.0], spec, lambda pixels, size: pixels, 256, 0, torch.device("cpu"), labels, margin=2
+    )
+    batch = batches.draw(0)
+    first = batch.windows[:, 0, 0, 0].long()
+    assert torch.equal(batch.returned[:, :, 0, 0].long(), first[:, None] + torch.arange(5))
+    assert torch.equal(batch.actions, torch.where(first < 5, 4, 2))
+    for count in (1, 3, 5):
+        wanted = (first[:, None] + torch.arange(5))[..., None] + torch.arange(count) - count // 2
+        low, high = torch.where(first < 5, 0, 5)[:, None, None], torch.where(first < 5, 4, 24)[:, None, None]
+        inside = (wanted >= low) & (wanted <= high)
+        assert torch.equal(batch.inside_around(count), inside)
+        assert torch.equal(batch.around(count)[..., 0, 0].long()[inside], wanted[inside])
+    assert not inside.all()
+
+
 def test_a_batch_is_a_function_of_seed_and_step() -> None:
     spec = specs.simple_baseline({})
     one, other, third = (
@@ -72,9 +94,9 @@ def test_a_batch_is_a_function_of_seed_and_step() -> None:
         for seed in (0, 0, 1)
     )
     one.draw(0)
-    assert torch.equal(one.draw(7)[1], other.draw(7)[1])
-    assert not torch.equal(one.draw(7)[1], one.draw(8)[1])
-    assert not torch.equal(one.draw(7)[1], third.draw(7)[1])
+    assert torch.equal(one.draw(7).poses, other.draw(7).poses)
+    assert not torch.equal(one.draw(7).poses, one.draw(8).poses)
+    assert not torch.equal(one.draw(7).poses, third.draw(7).poses)
 
 
 class Oracle(torch.nn.Module):

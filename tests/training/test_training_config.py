@@ -21,7 +21,7 @@ def test_bundled_configurations_build_lifters_that_fit(path: Path) -> None:
     assert config.tag == path.stem
     assert find_config(config.tag) == path
     with torch.device("meta"):
-        lifter = ARCHITECTURES[config.lifter.arch](**config.lifter.config)
+        lifter = ARCHITECTURES[config.lifter.arch][0](**config.lifter.config)
     assert sum(value.numel() * value.element_size() for value in lifter.state_dict().values()) < LARGEST - 10_000
     load_plugins()
     declared = LIFTERS.get(config.lifter.arch).spec
@@ -40,6 +40,9 @@ def test_bundled_configurations_build_lifters_that_fit(path: Path) -> None:
         ("warmup_steps", 12, "warmup_steps is 12"),
         ("learning_rate", float("nan"), "`learning_rate`"),
         ("lifter.config.normalize", "pixels", "lifter.config.normalize"),
+        ("lifter.arch", "dreampose3d", "flip must be false: dreampose3d flips by lifter.config.flip"),
+        ("leave_out", ["dancing"], "leave_out names 'dancing'"),
+        ("loss", {"bone": -1}, "`loss.bone`"),
     ],
 )
 def test_a_wrong_key_is_named(values: dict[str, Any], tmp_path: Path, key: str, value: Any, message: str) -> None:

@@ -13,6 +13,7 @@ import yaml
 from training_runs import same, start
 
 from posebench.errors import DataDamagedError, NotFiniteError, UsageError
+from zoo.training.config import FLIP_THEMSELVES
 from zoo.training.loop import ARCHITECTURES, CHECKPOINT, Training
 
 ROOT = Path(__file__).parents[2]
@@ -35,6 +36,8 @@ OTHERS: dict[str, dict[str, Any]] = {
     "simple_baseline": {"linear_size": 16},
     "mixste": {"frames": 9, "dim": 16, "depth": 1, "heads": 2},
     "motionagformer": {"frames": 9, "dim": 16, "layers": 1, "dim_rep": 16, "heads": 2, "output": "root_relative"},
+    "d3dp": {"frames": 9, "dim": 16, "depth": 1, "heads": 2, "hypotheses": 1, "steps": 1},
+    "dreampose3d": {"frames": 9, "dim": 16, "depth": 1, "heads": 2, "prompt_dim": 16, "actions": ["walking"]},
     "poseformerv2": {"frames": 9, "kept_frames": 3, "kept_coefficients": 3, "dim": 4, "depth": 1, "heads": 2},
 }
 
@@ -43,30 +46,40 @@ def test_every_trainable_architecture_is_tested() -> None:
     assert ARCHITECTURES.keys() == {"videopose3d", *OTHERS}
 
 
+def with_lifter(values: dict[str, Any], arch: str) -> dict[str, Any]:
+    values |= {
+        "lifter": {"arch": arch, "config": OTHERS[arch] | {"normalize": "person"}},
+        "flip": arch not in FLIP_THEMSELVES,
+        "loss": {"bone": 0.2, "action": 0.05, "temporal": 0.1} if arch == "dreampose3d" else {},
+    }
+    return values
+
+
 @pytest.mark.parametrize("arch", OTHERS)
 def test_every_architecture_learns(values: dict[str, Any], tmp_path: Path, arch: str) -> None:
     values |= {"steps": 60, "batch_size": 32, "warmup_steps": 5, "validate_every": 20, "ema_decay": 0.8}
-    values["lifter"] = {"arch": arch, "config": OTHERS[arch] | {"normalize": "person"}}
+    values = with_lifter(values, arch)
     state = start(values, tmp_path / "run").run()
     assert state.history[-1]["train"] < 0.6 * state.history[0]["train"]
     assert state.best_score < state.history[0]["validation"]
 
 
 def test_a_compiled_run_learns_the_same(values: dict[str, Any], tmp_path: Path) -> None:
-    values["lifter"] = {"arch": "mixste", "config": OTHERS["mixste"] | {"normalize": "person", "drop_path": 0.0}}
+    values = with_lifter(values, "mixste")
+    values["lifter"]["config"]["drop_path"] = 0.0
     plain = start(values, tmp_path / "plain").run()
     compiled = start({**values, "compile": True}, tmp_path / "compiled").run()
     assert compiled.best_score == pytest.approx(plain.best_score, rel=1e-3)
     assert compiled.best.keys() == plain.best.keys()
 
 
-@pytest.mark.parametrize("arch", ["videopose3d", "simple_baseline", "mixste"])
+@pytest.mark.parametrize("arch", ["videopose3d", "simple_baseline", "mixste", "dreampose3d"])
 def test_a_stopped_run_goes_on_as_if_it_had_not_been(
     values: dict[str, Any], tmp_path: Path, arch: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     values["norm_momentum"] = [0.1, 0.01]
     if arch in OTHERS:
-        values["lifter"] = {"arch": arch, "config": OTHERS[arch] | {"normalize": "person"}}
+        values = with_lifter(values, arch)
     whole = start(values, tmp_path / "whole")
     expected = whole.run()
     step = Training._step

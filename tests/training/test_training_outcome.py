@@ -15,9 +15,9 @@ from safetensors.torch import load_file
 from posebench.errors import DataMissingError, UsageError
 from posebench.hashing import hash_file
 from zoo import __main__ as command_line
+from zoo.lifters.videopose3d import VideoPose3D
 from zoo.training.config import load_config
 from zoo.training.export import publish
-from zoo.training.loop import ARCHITECTURES
 from zoo.training.stores import TrainingStore
 from zoo.training.validate import read_validation, validate
 
@@ -48,7 +48,7 @@ def finished(values: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_run_leaves_weights_card_and_numbers(finished: tuple[Path, Path], tmp_path: Path) -> None:
     config, folder = load_config(finished[0]), finished[1]
     path = folder / "videopose3d.tiny.safetensors"
-    lifter = ARCHITECTURES["videopose3d"](**config.lifter.config)
+    lifter = VideoPose3D(**config.lifter.config)
     lifter.load_state_dict(load_file(path), strict=True)
     with safe_open(path, framework="pt") as file:
         assert "videopose3d.tiny" in file.metadata()["posebench"]

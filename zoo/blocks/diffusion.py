@@ -5,11 +5,14 @@ Nichol and Dhariwal, ICML 2021 (schedule); Song, Meng, Ermon, ICLR 2021 (DDIM), 
 """
 
 import math
+from collections.abc import Callable
 from itertools import accumulate, pairwise
 from operator import mul
 
 import torch
 from torch import Tensor, nn
+
+from posebench.skeletons import HUMAN36M_17
 
 TIMESTEPS = 1000
 #: Keeps the first noise from vanishing; no step adds more than this share.
@@ -39,6 +42,32 @@ def ddim_step(noisy: Tensor, clean: Tensor, left: tuple[float, ...], time: int, 
     sigma = math.sqrt((1 - now / then) * (1 - then) / (1 - now))
     direction = math.sqrt(max(0.0, 1 - then - sigma**2))
     return math.sqrt(then) * clean + direction * predicted_noise + sigma * noise
+
+
+def sample_poses(denoise: Callable[[Tensor, int], Tensor], noise: Callable[[], Tensor], steps: int) -> Tensor:
+    """From noise to poses in `steps` steps: D3DP's sampler.
+
+    `denoise` maps noisy poses and their time to clean ones; `noise` draws standard normal noise in their shape.
+    """
+    left = cosine_schedule()
+    poses = noise()
+    for time, after in ddim_times(steps):
+        clean = denoise(poses, time)
+        poses = clean if after < 0 else ddim_step(poses, clean, left, time, after, noise())
+    return poses
+
+
+def add_noise(clean: Tensor, noise: Tensor, left: Tensor) -> Tensor:
+    """Poses as they are when the shares `left` (batch,) of their variance are left: what training denoises."""
+    share = left.view(-1, *[1] * (clean.ndim - 1))
+    return share.sqrt() * clean + (1 - share).sqrt() * noise
+
+
+def mirrored(points: Tensor) -> Tensor:
+    """Points (..., 17, 2 or 3) of Human3.6M's joints with x reversed, and left and right exchanged."""
+    sign = torch.ones(points.shape[-1], device=points.device)
+    sign[0] = -1
+    return points[..., list(HUMAN36M_17.mirrored), :] * sign
 
 
 class TimeEmbedding(nn.Module):

@@ -13,7 +13,7 @@ from zoo.blocks.transformer import EPSILON, Block
 
 
 class SpaceTimeTransformer(nn.Module):
-    """Tokens (batch, frames, joints, channels) to coordinates (batch, frames, joints, 3).
+    """Tokens (batch, frames, joints, channels) to coordinates (batch, frames, joints, outputs).
 
     `depth`
         Pairs of a block over the joints of each frame and one over the frames of each joint.
@@ -32,6 +32,7 @@ class SpaceTimeTransformer(nn.Module):
         mlp_ratio: float = 2.0,
         qkv_bias: bool = True,
         drop_path: float = 0.1,
+        outputs: int = 3,
     ) -> None:
         super().__init__()
         if dim % heads:
@@ -45,18 +46,27 @@ class SpaceTimeTransformer(nn.Module):
         )
         self.spatial_norm = nn.LayerNorm(dim, eps=EPSILON)
         self.temporal_norm = nn.LayerNorm(dim, eps=EPSILON)
-        self.head = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, 3))
+        self.head = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, outputs))
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """See the class; `condition` (batch, dim) is added to every token before the first block."""
         x = self.embed(x) + self.spatial_position
         if condition is not None:
             x = x + condition[:, None, None]
-        for depth, (spatial, temporal) in enumerate(zip(self.spatial_blocks, self.temporal_blocks, strict=True)):
-            x = self.spatial_norm(spatial(x.flatten(0, 1))).view(x.shape)
-            tracks = x.transpose(1, 2)
-            if depth == 0:
-                tracks = tracks + self.temporal_position
-            shape = tracks.shape
-            x = self.temporal_norm(temporal(tracks.flatten(0, 1))).view(shape).transpose(1, 2)
+        for depth in range(len(self.spatial_blocks)):
+            x = self.over_frames(depth, self.over_joints(depth, x))
         return self.head(x)  # type: ignore[no-any-return]
+
+    def over_joints(self, depth: int, x: Tensor, beside: Tensor | None = None) -> Tensor:
+        """Tokens (batch, frames, joints, dim) after the block over joints at a depth; `beside` as for `Block`."""
+        shown = None if beside is None else beside.flatten(0, 1)
+        mixed: Tensor = self.spatial_norm(self.spatial_blocks[depth](x.flatten(0, 1), shown))
+        return mixed.view(x.shape)
+
+    def over_frames(self, depth: int, x: Tensor) -> Tensor:
+        """Tokens (batch, frames, joints, dim) after the block over frames at a depth."""
+        tracks = x.transpose(1, 2)
+        if depth == 0:
+            tracks = tracks + self.temporal_position
+        mixed: Tensor = self.temporal_norm(self.temporal_blocks[depth](tracks.flatten(0, 1)))
+        return mixed.view(tracks.shape).transpose(1, 2)

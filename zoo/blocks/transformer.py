@@ -47,6 +47,25 @@ class Attention(nn.Module):
         return projected
 
 
+class CrossAttention(nn.Module):
+    """Multi-head attention of tokens (batch, tokens, dim) to others (batch, others, dim)."""
+
+    def __init__(self, dim: int, num_heads: int) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.q = nn.Linear(dim, dim)
+        self.kv = nn.Linear(dim, 2 * dim)
+        self.proj = nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor, others: Tensor) -> Tensor:
+        """(batch, tokens, dim)."""
+        batch, tokens, dim = x.shape
+        query = self.q(x).view(batch, tokens, self.num_heads, -1).transpose(1, 2)
+        key, value = self.kv(others).view(batch, others.shape[1], 2, self.num_heads, -1).permute(2, 0, 3, 1, 4)
+        projected: Tensor = self.proj(attend(query, key, value).transpose(1, 2).reshape(batch, tokens, dim))
+        return projected
+
+
 class Block(nn.Module):
     """x + attention(norm(x)), then x + perceptron(norm(x))."""
 
@@ -66,8 +85,10 @@ class Block(nn.Module):
         self.mlp = Mlp(dim, int(dim * mlp_ratio))
         self.drop_path = DropPath(drop_path) if drop_path else nn.Identity()
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(batch, tokens, dim) to the same."""
+    def forward(self, x: Tensor, beside: Tensor | None = None) -> Tensor:
+        """(batch, tokens, dim) to the same; `beside`, of that shape, is added where attention is."""
         x = x + self.drop_path(self.attn(self.norm1(x)))
+        if beside is not None:
+            x = x + beside
         added: Tensor = x + self.drop_path(self.mlp(self.norm2(x)))
         return added

@@ -6,21 +6,21 @@ the sampler's rules are those of the public code (paTRICK-swk/D3DP, `common/diff
 published. The public code aggregates hypotheses in its evaluation; here that is the protocol's part.
 """
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
 from posebench.errors import UsageError
 from posebench.prediction.lifter import LifterInputs
 from posebench.skeletons import HUMAN36M_17
-from zoo.blocks.diffusion import TIMESTEPS, TimeEmbedding, cosine_schedule, ddim_step, ddim_times
+from zoo.blocks.diffusion import TIMESTEPS, TimeEmbedding, mirrored, sample_poses
 from zoo.blocks.space_time import SpaceTimeTransformer
 from zoo.lifters.normalisation import find_normaliser
 from zoo.specs import PUBLISHED_FPS
 from zoo.specs import d3dp as specs
 
 MILLIMETRES = 1000.0
-#: Poses are kept within this many times the scale, in metres.
-BOUND = 1.1
 
 
 class Denoiser(nn.Module):
@@ -62,6 +62,8 @@ class D3DP(nn.Module):
         flip stays off).
     `scale`
         What poses in metres are multiplied by before noise is added.
+    `bound`
+        Poses are kept within this many times the scale, in metres. The published bound cuts off raised hands.
     `normalize`, `fps`
         As for `MixSTE`.
     """
@@ -79,6 +81,7 @@ class D3DP(nn.Module):
         steps: int = 5,
         flip: bool = True,
         scale: float = 1.0,
+        bound: float = 1.1,
         normalize: str = "screen",
         fps: float | None = PUBLISHED_FPS,
     ) -> None:
@@ -88,31 +91,25 @@ class D3DP(nn.Module):
         self.spec = specs.spec({"frames": frames, "fps": fps})
         self.normalise = find_normaliser(normalize)
         self.network = Denoiser(frames, dim, depth, heads, mlp_ratio, qkv_bias, drop_path)
-        self.hypotheses, self.steps, self.flip, self.scale = hypotheses, steps, flip, scale
-        self.left = cosine_schedule()
+        self.hypotheses, self.steps, self.flip, self.scale, self.bound = hypotheses, steps, flip, scale, bound * scale
+
+    def forward(self, windows: Tensor, noisy: Tensor, time: Tensor) -> Tensor:
+        """What training calls: the denoiser."""
+        clean: Tensor = self.network(windows, noisy, time)
+        return clean
 
     def lift(self, inputs: LifterInputs) -> Tensor:
         """(batch, hypotheses, window, 17, 3), root-relative camera mm, of the last step."""
         keypoints = self.normalise(inputs.keypoints, inputs.image_size)
         shape = (self.hypotheses, *keypoints.shape[1:3], 3)
-        poses = inputs.noise(*shape)
-        for time, after in ddim_times(self.steps):
-            clean = self.denoise(keypoints, poses, time)
-            poses = clean if after < 0 else ddim_step(poses, clean, self.left, time, after, inputs.noise(*shape))
+        poses = sample_poses(partial(self.denoise, keypoints), lambda: inputs.noise(*shape), self.steps)
         return poses / self.scale * MILLIMETRES
 
     def denoise(self, keypoints: Tensor, poses: Tensor, time: int) -> Tensor:
         """Clean poses of noisy ones (batch, hypotheses, window, 17, 3), both in metres times `scale`."""
-        noisy = poses.clamp(-BOUND * self.scale, BOUND * self.scale) / self.scale
+        noisy = poses.clamp(-self.bound, self.bound) / self.scale
         times = torch.full((len(keypoints),), time, device=keypoints.device)
         clean: Tensor = self.network(keypoints, noisy, times)
         if self.flip:
-            clean = (clean + _mirrored(self.network(_mirrored(keypoints), _mirrored(noisy), times))) / 2
-        return (clean.float() * self.scale).clamp(-BOUND * self.scale, BOUND * self.scale)
-
-
-def _mirrored(points: Tensor) -> Tensor:
-    """Points (..., joints, 2 or 3) with x reversed and left and right exchanged."""
-    sign = torch.ones(points.shape[-1], device=points.device)
-    sign[0] = -1
-    return points[..., list(HUMAN36M_17.mirrored), :] * sign
+            clean = (clean + mirrored(self.network(mirrored(keypoints), mirrored(noisy), times))) / 2
+        return (clean.float() * self.scale).clamp(-self.bound, self.bound)

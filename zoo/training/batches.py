@@ -1,14 +1,57 @@
 """Batches by pure indexing: batch n is a function of seed and n, so a resumed run draws what it would have drawn."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from posebench.prediction.spec import LifterSpec
 from posebench.seeding import frozen_generator
 from zoo.training.renditions import Renditions
+
+
+@dataclass(frozen=True)
+class TrainingBatch:
+    """Windows and what they are learned from.
+
+    `windows`
+        (batch, window, 17, 2), normalised.
+    `poses`
+        (batch, margin + outputs + margin, 17, 3) root-relative mm: the frames that a window returns, and frames
+        beyond them on both sides.
+    `inside`
+        bool (batch, margin + outputs + margin): False where a rendition had ended and its edge frame is repeated.
+    `actions`
+        int64 (batch,): labels, as the configuration's vocabulary numbers them; zeros where there is none.
+    `margin`
+        Frames beyond the returned ones on each side.
+    """
+
+    windows: Tensor
+    poses: Tensor
+    inside: Tensor
+    actions: Tensor
+    margin: int = 0
+
+    @property
+    def returned(self) -> Tensor:
+        """(batch, outputs, 17, 3): the poses of the frames that a window returns."""
+        return self.poses[:, self.margin : self.poses.shape[1] - self.margin]
+
+    def around(self, count: int) -> Tensor:
+        """(batch, outputs, count, 17, 3): `count` consecutive poses about each returned frame, up to 1 + 2 * margin."""
+        return self._about(self.poses, count)
+
+    def inside_around(self, count: int) -> Tensor:
+        """bool (batch, outputs, count): which of `around` are frames of the rendition."""
+        return self._about(self.inside, count)
+
+    def _about(self, values: Tensor, count: int) -> Tensor:
+        first, outputs = self.margin - count // 2, values.shape[1] - 2 * self.margin
+        return torch.stack([values[:, first + k : first + k + outputs] for k in range(count)], dim=2)
 
 
 class Batches:
@@ -23,8 +66,11 @@ class Batches:
         batch_size: int,
         seed: int,
         device: torch.device,
+        actions: Sequence[npt.NDArray[np.int64]] | None = None,
+        margin: int = 0,
     ) -> None:
-        self.seed = seed
+        """`actions` are the labels of every part's renditions; `margin` is `TrainingBatch`'s."""
+        self.seed, self.margin = seed, margin
         frames = [len(part.poses) for part in parts]
         self._bounds = np.cumsum([0, *frames])
         share = np.asarray(weights) / np.sum(weights)
@@ -35,6 +81,8 @@ class Batches:
         lengths = torch.from_numpy(ends - starts)
         self._first = torch.from_numpy(starts).repeat_interleave(lengths).to(device)
         self._last = torch.from_numpy(ends - 1).repeat_interleave(lengths).to(device)
+        labels = [np.zeros(len(part.start), np.int64) for part in parts] if actions is None else actions
+        self._actions = torch.from_numpy(np.concatenate(labels)).repeat_interleave(lengths).to(device)
         self.inputs = torch.empty(int(self._bounds[-1]), 17, 2)
         self.poses = torch.from_numpy(np.concatenate([part.poses for part in parts])).to(device)
         for part, first in zip(parts, self._bounds[:-1], strict=True):
@@ -54,8 +102,8 @@ class Batches:
         """How many frames of a window are learned from."""
         return self._outputs.stop - self._outputs.start
 
-    def draw(self, step: int) -> tuple[Tensor, Tensor]:
-        """Windows (batch, window, 17, 2) and root-relative mm (batch, outputs, 17, 3) of the frames that each returns.
+    def draw(self, step: int) -> TrainingBatch:
+        """The batch of a step.
 
         Beyond the ends of a rendition its edge frame is repeated, as prediction does; a chunk, all of whose frames are
         returned, is moved to lie within its rendition.
@@ -72,7 +120,15 @@ class Batches:
             start = torch.maximum(torch.minimum(frame - place, last + 1 - len(self._offsets)), first)
         else:
             start = frame - self._outputs.start
-        frames = torch.minimum(torch.maximum(start[:, None] + self._offsets, first[:, None]), last[:, None])
-        windows = self.inputs.index_select(0, frames.flatten()).view(*frames.shape, 17, 2)
-        returned = frames[:, self._outputs]
-        return windows, self.poses.index_select(0, returned.flatten()).view(*returned.shape, 17, 3)
+        first, last = first[:, None], last[:, None]
+        shown = (start[:, None] + self._offsets).clamp(first, last)
+        supervised = torch.arange(self._outputs.start - self.margin, self._outputs.stop + self.margin).to(start.device)
+        wanted = start[:, None] + supervised
+        known = wanted.clamp(first, last)
+        return TrainingBatch(
+            windows=self.inputs.index_select(0, shown.flatten()).view(*shown.shape, 17, 2),
+            poses=self.poses.index_select(0, known.flatten()).view(*known.shape, 17, 3),
+            inside=wanted == known,
+            actions=self._actions[frame],
+            margin=self.margin,
+        )

@@ -13,7 +13,6 @@ from posebench.hashing import hash_file
 from posebench.results.environment import cpu_model
 from zoo.training.checkpoint import RunState
 from zoo.training.config import TrainingConfig
-from zoo.training.plots import LEADING
 from zoo.training.stores import TrainingStore
 
 
@@ -98,7 +97,7 @@ def model_card(facts: RunFacts) -> str:
     """The card's text."""
     config, state = facts.config, facts.state
     best = next(row for row in state.history if row["step"] == state.best_step)
-    numbers = [(*label.split("/"), f"{value:.1f}") for label, value in sorted(best.items()) if label not in LEADING]
+    numbers = [(*label.split("/"), f"{value:.1f}") for label, value in sorted(best.items()) if "/" in label]
     data = [
         (d.name, d.version, ", ".join(d.trained), ", ".join(d.validated), d.world_frames, d.weight, d.licence)
         for d in facts.data

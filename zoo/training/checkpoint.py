@@ -29,8 +29,8 @@ class RunState:
     """Optimizer steps done."""
     seconds: float = 0.0
     """Wall time of all sessions of the run, rendering left out."""
-    loss_sum: float = 0.0
-    """Sum of the training loss (mm) since the last validation."""
+    loss_sums: dict[str, float] = field(default_factory=dict)
+    """Sums of the parts of the training loss since the last validation."""
     loss_count: int = 0
     best_step: int = -1
     best_score: float = float("inf")
@@ -39,6 +39,17 @@ class RunState:
     """Averaged weights of that step, on the CPU."""
     history: list[dict[str, float]] = field(default_factory=list)
     """One row a validation, see `zoo.training.loop`."""
+
+    def add(self, loss: dict[str, float]) -> None:
+        """Count the parts of a step's loss."""
+        self.loss_sums = {name: self.loss_sums.get(name, 0.0) + value for name, value in loss.items()}
+        self.loss_count += 1
+
+    def taken_means(self) -> dict[str, float]:
+        """Means of the parts since they were last taken."""
+        means = {name: value / self.loss_count for name, value in self.loss_sums.items()}
+        self.loss_sums, self.loss_count = {}, 0
+        return means
 
 
 def save_checkpoint(

@@ -8,8 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError,
 
 from posebench.errors import DataMissingError, UsageError
 from posebench.hashing import hash_value
+from zoo.vocabulary import ACTIONS
 
 CONFIGS = Path(__file__).parents[1] / "configs"
+
+#: Lifters whose flip is a part of them.
+FLIP_THEMSELVES = ("d3dp", "dreampose3d")
 
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -23,9 +27,24 @@ class _Section(BaseModel):
 class LifterConfig(_Section):
     """What is trained."""
 
-    arch: Literal["simple_baseline", "videopose3d", "mixste", "motionagformer", "poseformerv2"]
+    arch: Literal["simple_baseline", "videopose3d", "mixste", "motionagformer", "poseformerv2", "d3dp", "dreampose3d"]
     config: dict[str, Any] = {}
     """Arguments of the lifter's class, repeated in the manifest."""
+
+
+class LossConfig(_Section):
+    """Weights of DreamPose3D's losses; the other lifters have one loss and no weights."""
+
+    pose: Literal["l1", "mpjpe"] = "l1"
+    """Distance of poses: sum of absolute coordinates as the paper has it, or the length of the difference."""
+    bone: Annotated[float, Field(ge=0)] = 0.0
+    """Of the absolute difference of bone lengths, in metres."""
+    action: Annotated[float, Field(ge=0)] = 0.0
+    """Of the cross-entropy of the prompt's action, in nats."""
+    temporal: Annotated[float, Field(ge=0)] = 0.0
+    """Of the difference of displacements from frame to frame, in metres."""
+    hallucinate_from: Share = 0.25
+    """Share of the steps after which poses around each frame are predicted too."""
 
 
 class DataConfig(_Section):
@@ -92,6 +111,10 @@ class TrainingConfig(_Section):
     """Validate, and later predict, with test-time flip: the setting of the tag."""
     validation_sources: Annotated[tuple[str, ...], Field(min_length=1)] = ("gt", "simulated")
 
+    loss: LossConfig = LossConfig()
+    leave_out: tuple[str, ...] = ()
+    """Labels of `zoo.vocabulary` whose clips are not trained on."""
+
     steps: PositiveInt
     batch_size: Annotated[int, Field(ge=2)] = 2048
     learning_rate: Positive = 1e-3
@@ -119,14 +142,18 @@ class TrainingConfig(_Section):
             raise ValueError(f"warmup_steps is {self.warmup_steps}, which leaves nothing of {self.steps} steps")
         if self.norm_momentum is not None and min(self.norm_momentum) <= 0:
             raise ValueError("norm_momentum must be above 0")
+        if unknown := set(self.leave_out) - ACTIONS.keys():
+            raise ValueError(f"leave_out names {sorted(unknown)[0]!r}, which zoo/vocabulary.py does not have")
+        if self.flip and self.lifter.arch in FLIP_THEMSELVES:
+            raise ValueError(f"flip must be false: {self.lifter.arch} flips by lifter.config.flip")
         if self.lifter.config.get("normalize", "") == "pixels":
             raise ValueError("lifter.config.normalize must not be 'pixels': images of several sizes are mixed")
         return self
 
     @property
     def hash(self) -> str:
-        """SHA-256 (hex) of the value; a run is only resumed under the same one."""
-        return hash_value(self.model_dump(mode="json"))
+        """SHA-256 (hex) of what is not left at its default; a run is only resumed under the same one."""
+        return hash_value(self.model_dump(mode="json", exclude_defaults=True))
 
 
 def find_config(name_or_path: str) -> Path:

@@ -7,46 +7,49 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from timm.optim._optim_factory import create_optimizer_v2
 from timm.scheduler.cosine_lr import CosineLRScheduler
 from timm.utils.model_ema import ModelEmaV3
-from torch import Tensor, nn
+from torch import nn
 
-from posebench.errors import NotFiniteError
+from posebench.errors import NotFiniteError, UsageError
+from zoo.lifters.d3dp import D3DP
+from zoo.lifters.dreampose3d import DreamPose3D
 from zoo.lifters.mixste import MixSTE
 from zoo.lifters.motionagformer import MotionAGFormer
 from zoo.lifters.poseformerv2 import PoseFormerV2
 from zoo.lifters.simple_baseline import SimpleBaseline
 from zoo.lifters.videopose3d import VideoPose3D
+from zoo.training import objectives
 from zoo.training.batches import Batches
 from zoo.training.checkpoint import RunState, load_checkpoint, save_checkpoint
 from zoo.training.config import TrainingConfig
+from zoo.training.objectives import Objective
 from zoo.training.plots import write_history
 from zoo.training.progress import Reporter
 from zoo.training.renditions import Renditions, load_or_render
 from zoo.training.stores import TrainingStore
 from zoo.training.validate import read_validation, validate
 
-Trainable = SimpleBaseline | VideoPose3D | MixSTE | MotionAGFormer | PoseFormerV2
+Trainable = SimpleBaseline | VideoPose3D | MixSTE | MotionAGFormer | PoseFormerV2 | D3DP | DreamPose3D
 
-#: Each maps normalised windows (batch, window, 17, 2) to root-relative mm of the frames that its spec returns.
-ARCHITECTURES: dict[str, type[Trainable]] = {
-    "simple_baseline": SimpleBaseline,
-    "videopose3d": VideoPose3D,
-    "mixste": MixSTE,
-    "motionagformer": MotionAGFormer,
-    "poseformerv2": PoseFormerV2,
+#: What is trained, and to do what.
+ARCHITECTURES: dict[str, tuple[type[Trainable], Objective]] = {
+    "simple_baseline": (SimpleBaseline, objectives.regression),
+    "videopose3d": (VideoPose3D, objectives.regression),
+    "mixste": (MixSTE, objectives.regression),
+    "motionagformer": (MotionAGFormer, objectives.regression),
+    "poseformerv2": (PoseFormerV2, objectives.regression),
+    "d3dp": (D3DP, cast(Objective, objectives.d3dp)),
+    "dreampose3d": (DreamPose3D, cast(Objective, objectives.dreampose3d)),
 }
 
 CHECKPOINT = "checkpoint.safetensors"
-
-
-def mpjpe_metres(predicted: Tensor, poses: Tensor) -> Tensor:
-    """Mean distance of joints (..., 17, 3) in metres, from mm; the root is a joint like any other."""
-    distances: Tensor = torch.linalg.vector_norm(predicted - poses, dim=-1)
-    return distances.mean() / 1000.0
 
 
 @contextmanager
@@ -80,8 +83,8 @@ class Training:
         self.config, self.folder, self.device, self.reporter = config, folder, device, reporter
         self.stores = [TrainingStore(data) for data in config.data]
         torch.manual_seed(config.seed)
-        self.lifter: Trainable = ARCHITECTURES[config.lifter.arch](**config.lifter.config).to(device)
-        self.forward = torch.compile(self.lifter) if config.compile else self.lifter
+        cls, self.objective = ARCHITECTURES[config.lifter.arch]
+        self.lifter: Trainable = cls(**config.lifter.config).to(device)
         # The order of what follows is part of the recipe: weights are drawn before anything else is.
         parts = [self._render(store) for store in self.stores]
         self.batches = Batches(
@@ -92,10 +95,15 @@ class Training:
             config.batch_size,
             config.seed,
             device,
+            self._labels(parts),
+            self.lifter.network.hallucinated // 2 if isinstance(self.lifter, DreamPose3D) else 0,
         )
         if isinstance(self.lifter, SimpleBaseline):
             self.lifter.standardise(self.batches.inputs, self.batches.poses)
         self.average = ModelEmaV3(self.lifter, decay=config.ema_decay, use_warmup=True)
+        if config.compile:
+            # After the copy that is averaged and validated, whose windows have many shapes.
+            self.lifter.compile()
         self.optimizer = create_optimizer_v2(
             self.lifter, opt="adamw", lr=config.learning_rate, weight_decay=config.weight_decay
         )
@@ -121,6 +129,22 @@ class Training:
         # Beside the runs, which share them.
         return load_or_render(store, self.config, self.folder.absolute().parent, self.reporter.advance)
 
+    def _labels(self, parts: list[Renditions]) -> list[npt.NDArray[np.int64]] | None:
+        """Of every rendition, the place of its action among those that the lifter knows; None for a lifter without."""
+        if not isinstance(self.lifter, DreamPose3D) or not self.lifter.infers_actions:
+            return None
+        places = {label: place for place, label in enumerate(self.lifter.actions)}
+        labels = []
+        for store, part in zip(self.stores, parts, strict=True):
+            named = store.training_labels()
+            unknown = {named[clip] for clip in part.clip} - places.keys()
+            if unknown:
+                raise UsageError(
+                    f"lifter.config.actions has no {sorted(unknown)[0]!r}, an action of {store.name!r}; add it."
+                )
+            labels.append(np.array([places[named[clip]] for clip in part.clip], dtype=np.int64))
+        return labels
+
     def run(self) -> RunState:
         """Train to the last step; raises `KeyboardInterrupt` after a checkpoint when told to stop."""
         config, state = self.config, self.state
@@ -130,22 +154,21 @@ class Training:
                 began = time.monotonic()
                 loss = self._step(state.step)
                 state.step += 1
-                state.loss_sum += loss
-                state.loss_count += 1
+                state.add(loss)
                 last = state.step == config.steps
                 if last or state.step % config.validate_every == 0:
                     self._validate()
                 state.seconds += time.monotonic() - began
                 if last or stop.is_set() or state.step % config.checkpoint_every == 0:
                     self._save()
-                self.reporter.advance(state.step, config.steps, f"loss {loss:.1f} mm")
+                self.reporter.advance(state.step, config.steps, f"loss {loss['pose']:.1f} mm")
                 if stop.is_set() and not last:
                     self.reporter.say(f"stopped after step {state.step}; the same command goes on from here")
                     raise KeyboardInterrupt
         return state
 
-    def _step(self, step: int) -> float:
-        """One optimizer step; returns its loss in mm."""
+    def _step(self, step: int) -> dict[str, float]:
+        """One optimizer step; returns the parts of its loss, `pose` in mm."""
         config = self.config
         self.schedule.step_update(step)
         self.lifter.train()
@@ -155,21 +178,20 @@ class Training:
             for module in self.lifter.modules():
                 if isinstance(module, nn.BatchNorm1d):
                     module.momentum = momentum
-        windows, poses = self.batches.draw(step)
+        batch = self.batches.draw(step)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=config.amp == "bf16"):
-            predicted = self.forward(windows)
-        loss = mpjpe_metres(predicted.float(), poses)
-        value = float(loss.detach())
+            loss = self.objective(self.lifter, batch, config.loss, step / config.steps)
+        value = float(loss.total.detach())
         if not math.isfinite(value):
             raise NotFiniteError(
                 f"The loss of step {step} is {value}; lower learning_rate, then start again with --fresh."
             )
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.total.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.lifter.parameters(), config.clip_norm)
         self.optimizer.step()
         self.average.update(self.lifter, step=step + 1)
-        return 1000.0 * value
+        return {name: float(part.detach()) for name, part in loss.parts.items()}
 
     def _validate(self) -> None:
         """Score the averaged weights on the validation subjects and keep them if they are the best so far."""
@@ -185,17 +207,18 @@ class Training:
             state.best_step, state.best_score = state.step, score
             weights = self.average.module.state_dict()
             state.best = {name: value.detach().cpu().clone() for name, value in weights.items()}
+        parts = state.taken_means()
         row = {
             "step": float(state.step),
             "learning_rate": self.optimizer.param_groups[0]["lr"],
-            "train": state.loss_sum / state.loss_count,
+            "train": parts.pop("pose"),
             "validation": score,
             **numbers,
+            **parts,
         }
         state.history.append(row)
-        state.loss_sum, state.loss_count = 0.0, 0
-        shown = "  ".join(f"{name} {value:.1f}" for name, value in row.items() if name not in ("step", "learning_rate"))
-        self.reporter.say(f"step {state.step}: {shown} mm; {state.seconds:.0f} s")
+        shown = "  ".join(f"{name} {value:.4g}" for name, value in row.items() if name not in ("step", "learning_rate"))
+        self.reporter.say(f"step {state.step}: {shown}; {state.seconds:.0f} s")
 
     def _save(self) -> None:
         state = self.state

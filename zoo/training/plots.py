@@ -10,11 +10,17 @@ from posebench.files import replace_whole, write_text
 METRICS = "metrics.csv"
 CURVE = "loss.png"
 
+#: Of the parts of a loss.
+UNITS = {"bone": " [mm]", "temporal": " [mm]", "action": " [nats]"}
+
 LEADING = ("step", "learning_rate", "train", "validation")
 
 
 def write_history(folder: Path, tag: str, history: Sequence[dict[str, float]]) -> None:
-    """Write `metrics.csv` (learning rate plain, all else mm) and `loss.png`; nothing before the first validation."""
+    """Write `metrics.csv` and `loss.png`; nothing before the first validation.
+
+    Poses, bones and displacements are in mm, `action` is in nats; `learning_rate` and `accuracy` are plain.
+    """
     if not history:
         return
     text = io.StringIO()
@@ -35,11 +41,20 @@ def _draw(path: Path, tag: str, history: Sequence[dict[str, float]]) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    columns = _columns(history)[2:]
+    # Parts of a loss have units of their own, and a small picture each.
+    parts = [name for name in columns if name not in LEADING and "/" not in name]
+    names = [name for name in columns if name not in parts]
+    figure = Figure(figsize=(8 + 3 * bool(parts), 4.5), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+    grid = figure.add_gridspec(max(1, len(parts)), 11 if parts else 8)
+    axes = figure.add_subplot(grid[:, :8])
     steps = [row["step"] for row in history]
-    names = _columns(history)[2:]
+    for place, name in enumerate(parts):
+        small = figure.add_subplot(grid[place, 8:])
+        small.plot(steps, [row[name] for row in history], color="tab:gray")
+        small.set_title(f"{name}{UNITS.get(name, '')}", fontsize=9)
+        small.grid(alpha=0.3)
     for name in names:
         wide = 2.5 if name in LEADING else 1.0
         axes.plot(steps, [row[name] for row in history], linewidth=wide, label=name)

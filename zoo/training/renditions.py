@@ -1,7 +1,7 @@
 """Training data as flat arrays: every clip seen by random cameras through random 2D sources, made once."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +38,8 @@ class Renditions:
         int64 (renditions,): the frames of each.
     `image_size`
         float32 (renditions, 2).
+    `clip`
+        int64 (renditions,): which of the training clips that the store lists.
     """
 
     pixels: npt.NDArray[np.float32]
@@ -45,6 +47,7 @@ class Renditions:
     start: npt.NDArray[np.int64]
     end: npt.NDArray[np.int64]
     image_size: npt.NDArray[np.float32]
+    clip: npt.NDArray[np.int64]
 
 
 def render(store: TrainingStore, config: TrainingConfig, report: Callable[[int, int], None]) -> Renditions:
@@ -54,13 +57,15 @@ def render(store: TrainingStore, config: TrainingConfig, report: Callable[[int, 
     round. `report` is told (frames done, frames wanted).
     """
     wanted = store.config.camera_frames
-    pixels, poses, sizes = [], [], []
+    pixels, poses, sizes, clips = [], [], [], []
+    number = {info_id: place for place, info_id in enumerate(store.training_ids())}
     done = 0
     for sequence, source in _sequences(store, config):
         keypoints, _ = interpolate_missing(find_source(source).read(sequence), sequence.info.id)
         pixels.append(keypoints.pixels)
         poses.append(sequence.poses - sequence.poses[:, :1])
         sizes.append(keypoints.image_size)
+        clips.append(number[sequence.info.clip_id])
         done += len(sequence.poses)
         report(min(done, wanted), wanted)
         if done >= wanted:
@@ -72,11 +77,12 @@ def render(store: TrainingStore, config: TrainingConfig, report: Callable[[int, 
         start=np.concatenate([[0], ends[:-1]]).astype(np.int64),
         end=ends,
         image_size=np.asarray(sizes, dtype=np.float32),
+        clip=np.asarray(clips, dtype=np.int64),
     )
 
 
 def _sequences(store: TrainingStore, config: TrainingConfig) -> Iterator[tuple[Sequence, str]]:
-    clips = list(store.training_clips())
+    clips = list(store.training_clips(config.leave_out))
     names = sorted(config.sources)
     shares = np.array([config.sources[name] for name in names])
     turn = 0
@@ -109,6 +115,8 @@ def load_or_render(
     key = hash_value(
         {
             "version": VERSION,
+            "arrays": [field.name for field in fields(Renditions)],
+            "leave_out": config.leave_out,
             "data": store.config.model_dump(mode="json", exclude={"weight", "licence", "store"}),
             "fingerprint": store.fingerprint,
             "seed": config.seed,

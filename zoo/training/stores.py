@@ -1,6 +1,6 @@
 """The only door from the recipe to the data: split `train` to learn from, split `validation` to select with."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,7 @@ from posebench.datasets.sequence import Sequence
 from posebench.datasets.store import Dataset
 from posebench.errors import DataDamagedError, UsageError
 from zoo.training.config import DataConfig
+from zoo.vocabulary import label_of
 
 
 class TrainingStore:
@@ -48,13 +49,24 @@ class TrainingStore:
         clips = {info.clip_id: info.frames for info in self._dataset.sequences("train")}
         return sum(clips.values())
 
-    def training_clips(self) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
-        """`(id, world mm (frames, joints, 3))` of every training clip, sorted by id.
+    def training_ids(self) -> list[str]:
+        """Ids of every training clip, sorted."""
+        return list(dict.fromkeys(info.clip_id for info in self._dataset.sequences("train")))
+
+    def training_labels(self) -> list[str]:
+        """The label of every training clip's action, in the order of `training_ids`."""
+        actions = {info.clip_id: info.action for info in self._dataset.sequences("train")}
+        return [label_of(self.name, actions[clip_id]) for clip_id in self.training_ids()]
+
+    def training_clips(self, leave_out: Collection[str] = ()) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
+        """`(id, world mm (frames, joints, 3))` of every training clip, sorted by id, but of those with a label left out.
 
         Raises `DataDamagedError` for a clip with missing joints: it cannot be rendered.
         """
-        ids = dict.fromkeys(info.clip_id for info in self._dataset.sequences("train"))
-        for clip_id in ids:
+        labels = self.training_labels() if leave_out else [""] * len(self.training_ids())
+        for clip_id, label in zip(self.training_ids(), labels, strict=True):
+            if label in leave_out:
+                continue
             world = self._dataset.world(clip_id)
             if world is None:
                 raise UsageError(

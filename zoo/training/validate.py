@@ -1,7 +1,7 @@
 """Validation subjects as prediction sees them: whole sequences, the data set's own cameras, every 2D source."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,8 +13,12 @@ from posebench.prediction.flip import averaged, doubled
 from posebench.prediction.lifter import LifterInputs
 from posebench.prediction.spec import LifterSpec
 from posebench.prediction.windows import plan_windows
+from posebench.seeding import torch_generator
 from posebench.skeletons import HUMAN36M_17
 from zoo.training.stores import TrainingStore
+
+#: Dimensions of a lifter's poses (batch, hypotheses, frames, joints, 3) when there are several.
+HYPOTHESES = 5
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,8 @@ class ValidationSequence:
     """(rows, 17, 3) root-relative mm of the rows that are kept; a frame that is predicted twice is there twice."""
     keep: Tensor
     """bool (windows, outputs): the rows of the lifter's output that are frames of the sequence."""
+    draws: int
+    """How many windows noise is drawn for; 0 for a lifter that does not sample."""
 
 
 def read_validation(
@@ -40,6 +46,7 @@ def read_validation(
             shown = plan.inputs(np.arange(len(plan.starts)))
             returned = plan.outputs(np.arange(len(plan.starts)))[plan.keep]
             relative = torch.from_numpy((sequence.poses - sequence.poses[:, :1])[returned]).to(device)
+            draws = len(plan.starts) if spec.samples else 0
             keep = torch.from_numpy(plan.keep).to(device)
             for name in sources:
                 keypoints, _ = interpolate_missing(find_source(name).read(sequence), sequence.info.id)
@@ -50,7 +57,7 @@ def read_validation(
                     image_size=torch.tensor(keypoints.image_size, dtype=torch.float32, device=device),
                     fps=sequence.info.fps,
                 )
-                found.append(ValidationSequence(f"{store.name}/{name}", inputs, relative, keep))
+                found.append(ValidationSequence(f"{store.name}/{name}", inputs, relative, keep, draws))
     return found
 
 
@@ -63,9 +70,14 @@ def validate(lifter: nn.Module, sequences: Sequence[ValidationSequence], flip: b
     lifter.eval()
     total: dict[str, float] = {}
     count: dict[str, int] = {}
-    for sequence in sequences:
-        inputs = doubled(sequence.inputs, HUMAN36M_17.mirrored) if flip else sequence.inputs
-        poses = lifter.lift(inputs)  # type: ignore[operator]
+    for number, sequence in enumerate(sequences):
+        # The same noise every time, for lifters that draw some.
+        streams = tuple(torch_generator("zoo-validation", number, window) for window in range(sequence.draws))
+        inputs = replace(sequence.inputs, noise_streams=streams)
+        poses = lifter.lift(doubled(inputs, HUMAN36M_17.mirrored) if flip else inputs)  # type: ignore[operator]
+        if poses.ndim == HYPOTHESES:
+            # The honest aggregate.
+            poses = poses.mean(dim=1)
         if flip:
             poses = averaged(poses, HUMAN36M_17.mirrored)
         errors = torch.linalg.vector_norm(poses[sequence.keep] - sequence.poses, dim=-1)

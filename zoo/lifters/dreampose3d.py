@@ -1,0 +1,231 @@
+"""DreamPose3D: a diffusion lifter conditioned on an action prompt that it infers from the keypoints.
+
+Bright, Chen, Zelek, arXiv 2511.09502. There is no public code; what is known comes from the abstract and secondary
+descriptions, and everything else is this project's choice, named in `docs/dreampose3d.md`. Schedule and sampler are
+D3DP's, the stack of blocks is MixSTE's; new are the prompt, the joint affinity and the hallucinative decoder.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from posebench.errors import UsageError
+from posebench.prediction.lifter import LifterInputs
+from posebench.skeletons import HUMAN36M_17
+from zoo.blocks.action_prompt import ActionPrompt, FixedTokens, MotionReader, Prompt, TextEncoder
+from zoo.blocks.affinity import JointAffinity
+from zoo.blocks.clip_source import SOURCE
+from zoo.blocks.diffusion import TIMESTEPS, TimeEmbedding, mirrored, sample_poses
+from zoo.blocks.learned_text import LearnedText
+from zoo.blocks.space_time import SpaceTimeTransformer
+from zoo.blocks.transformer import EPSILON, CrossAttention
+from zoo.lifters.normalisation import find_normaliser
+from zoo.specs import PUBLISHED_FPS
+from zoo.specs import dreampose3d as specs
+from zoo.vocabulary import ACTIONS
+
+MILLIMETRES = 1000.0
+JOINTS = HUMAN36M_17.num_joints
+
+#: `prompt` of a configuration: where the condition comes from.
+PROMPTS = ("learned", "clip", "random", "none")
+
+
+class Condition(NamedTuple):
+    """What is computed once for a window, however many hypotheses and steps follow."""
+
+    keypoints: Tensor
+    """Embedded, (batch, frames, joints, dim)."""
+    prompt: Prompt | None
+
+
+class PromptedDenoiser(nn.Module):
+    """Keypoints, noisy poses and times to clean poses of every frame and of those around it, all normalised or in metres.
+
+    `prompt`
+        The module that makes the condition, None for a denoiser without.
+    `affinity`
+        Joints hear each other through a `JointAffinity` beside the first attention.
+    `hallucinated`
+        Odd number n of consecutive poses that are predicted about each frame.
+    """
+
+    def __init__(
+        self,
+        frames: int,
+        dim: int,
+        depth: int,
+        heads: int,
+        mlp_ratio: float,
+        drop_path: float,
+        prompt: ActionPrompt | None,
+        affinity: bool,
+        hallucinated: int,
+    ) -> None:
+        super().__init__()
+        self.hallucinated = hallucinated
+        self.transformer = SpaceTimeTransformer(
+            frames, JOINTS, 5, dim, depth, heads, mlp_ratio, True, drop_path, outputs=3 * hallucinated
+        )
+        self.time = TimeEmbedding(dim)
+        self.affinity = JointAffinity(JOINTS, HUMAN36M_17.bones) if affinity else None
+        self.prompt = prompt
+        if prompt is not None:
+            self.prompt_norm = nn.LayerNorm(dim, eps=EPSILON)
+            self.prompt_attention = CrossAttention(dim, heads)
+
+    def condition(self, keypoints: Tensor) -> Condition:
+        """Of normalised keypoints (batch, frames, joints, 2): their tokens and their prompt."""
+        embed = self.transformer.embed
+        tokens = functional.linear(keypoints, embed.weight[:, :2], embed.bias)
+        return Condition(tokens, None if self.prompt is None else self.prompt(keypoints))
+
+    def denoise(self, condition: Condition, noisy: Tensor, time: Tensor) -> Tensor:
+        """Noisy poses (batch, hypotheses, frames, joints, 3) and times (batch,) to (..., frames, n, joints, 3)."""
+        batch, hypotheses = noisy.shape[:2]
+        stack = self.transformer
+        x = condition.keypoints[:, None] + functional.linear(noisy, stack.embed.weight[:, 2:])
+        x = x.flatten(0, 1) + stack.spatial_position
+        prompt = condition.prompt
+        vector, words = (
+            (None, None)
+            if prompt is None
+            else (part.repeat_interleave(hypotheses, dim=0) for part in (prompt.vector, prompt.tokens))
+        )
+        # Affinity and prompt join where attention among the joints is added: Z = attention + A C + E_c.
+        beside = None if self.affinity is None else self.affinity(x)
+        if vector is not None:
+            shown = vector[:, None, None].expand_as(x)
+            beside = shown if beside is None else beside + shown
+        x = stack.over_joints(0, x, beside)
+        if words is not None:
+            x = x + self.prompt_attention(self.prompt_norm(x).flatten(1, 2), words).view(x.shape)
+        x = x + self.time(time).repeat_interleave(hypotheses, dim=0)[:, None, None]
+        x = stack.over_frames(0, x)
+        for depth in range(1, len(stack.spatial_blocks)):
+            x = stack.over_frames(depth, stack.over_joints(depth, x))
+        poses: Tensor = stack.head(x).view(batch, hypotheses, *x.shape[1:3], self.hallucinated, 3)
+        return poses.transpose(3, 4)
+
+
+class DreamPose3D(nn.Module):
+    """The lifter around the denoiser: normalise, condition, sample, metres to mm.
+
+    `prompt`
+        `learned`: a text encoder of its own; `clip`: CLIP's, frozen, from the Hub; `random`: fixed tokens, whatever the
+        keypoints; `none`.
+    `prompt_dim`, `prompt_depth`, `condition_tokens`
+        Sizes of the encoder of keypoints, its blocks, and how many tokens the denoiser attends to.
+    `clip`
+        Of `prompt: clip`, OWNER/NAME on the Hub or a folder with config.json, tokenizer.json and model.safetensors.
+    `actions`
+        Names that the prompt was drawn to in training.
+    `hypotheses`, `steps`, `flip`, `bound`
+        As for `D3DP`, in metres.
+    `normalize`, `fps`
+        As for `MixSTE`.
+
+    The others are `PromptedDenoiser`'s.
+    """
+
+    def __init__(
+        self,
+        frames: int = specs.FRAMES,
+        dim: int = 512,
+        depth: int = 8,
+        heads: int = 8,
+        mlp_ratio: float = 2.0,
+        drop_path: float = 0.1,
+        prompt: str = "learned",
+        prompt_dim: int = 256,
+        prompt_depth: int = 2,
+        clip: str = SOURCE,
+        condition_tokens: int = 4,
+        actions: Sequence[str] = tuple(ACTIONS),
+        affinity: bool = True,
+        hallucinated: int = 3,
+        hypotheses: int = 1,
+        steps: int = 1,
+        flip: bool = True,
+        bound: float = 1.5,
+        normalize: str = "screen",
+        fps: float | None = PUBLISHED_FPS,
+    ) -> None:
+        super().__init__()
+        if hypotheses < 1 or not 1 <= steps <= TIMESTEPS:
+            raise UsageError(f"{hypotheses} hypotheses in {steps} steps cannot be sampled; give 1 or more of each.")
+        if hallucinated < 1 or hallucinated % 2 == 0:
+            raise UsageError(f"hallucinated is {hallucinated}; give an odd number, 1 for none but the frame itself.")
+        self.spec = specs.spec({"frames": frames, "fps": fps})
+        self.normalise = find_normaliser(normalize)
+        self.actions = tuple(actions)
+        self.infers_actions = prompt in ("learned", "clip")
+        made = _prompt(prompt, clip, frames, prompt_dim, prompt_depth, heads, actions, dim, condition_tokens)
+        self.network = PromptedDenoiser(
+            frames, dim, depth, heads, mlp_ratio, drop_path, made, affinity, hallucinated
+        )  # fmt: skip
+        self.hypotheses, self.steps, self.flip, self.bound = hypotheses, steps, flip, bound
+
+    def forward(self, windows: Tensor, noisy: Tensor, time: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What training calls: the denoiser, and the features of the prompt."""
+        condition = self.network.condition(windows)
+        features = None if condition.prompt is None else condition.prompt.features
+        return self.network.denoise(condition, noisy, time), features
+
+    def lift(self, inputs: LifterInputs) -> Tensor:
+        """(batch, hypotheses, window, 17, 3), root-relative camera mm, of the last step."""
+        condition = self.condition(self.normalise(inputs.keypoints, inputs.image_size))
+        shape = (self.hypotheses, *inputs.keypoints.shape[1:3], 3)
+        poses = sample_poses(partial(self.denoise, condition), lambda: inputs.noise(*shape), self.steps)
+        return poses * MILLIMETRES
+
+    def condition(self, keypoints: Tensor) -> Condition:
+        """Of normalised keypoints, followed by that of their mirror images where steps flip."""
+        return self.network.condition(torch.cat([keypoints, mirrored(keypoints)]) if self.flip else keypoints)
+
+    def denoise(self, condition: Condition, poses: Tensor, time: int) -> Tensor:
+        """Clean poses of noisy ones (batch, hypotheses, window, 17, 3) in metres."""
+        noisy = poses.clamp(-self.bound, self.bound)
+        if self.flip:
+            noisy = torch.cat([noisy, mirrored(noisy)])
+        times = torch.full((len(noisy),), time, device=noisy.device)
+        # Of the poses about each frame only its own is used: the others are there for training.
+        clean = self.network.denoise(condition, noisy, times).float()[:, :, :, self.network.hallucinated // 2]
+        if self.flip:
+            plain, image = clean.chunk(2)
+            clean = (plain + mirrored(image)) / 2
+        return clean.clamp(-self.bound, self.bound)
+
+
+def _prompt(
+    kind: str,
+    clip: str,
+    frames: int,
+    prompt_dim: int,
+    depth: int,
+    heads: int,
+    actions: Sequence[str],
+    dim: int,
+    condition_tokens: int,
+) -> ActionPrompt | None:
+    if kind not in PROMPTS:
+        raise UsageError(f"There is no prompt {kind!r}; choose one of {', '.join(PROMPTS)}.")
+    if kind == "none":
+        return None
+    text: TextEncoder
+    if kind == "clip":
+        from zoo.blocks.clip_text import ClipText
+
+        text = ClipText(clip)
+    else:
+        text = LearnedText(actions, width=prompt_dim // 2, features=prompt_dim, heads=heads)
+    reader: nn.Module
+    if kind == "random":
+        reader = FixedTokens(text.tokens, text.width)
+    else:
+        reader = MotionReader(frames, JOINTS, prompt_dim, depth, heads, text.tokens, text.width)
+    return ActionPrompt(reader, text, actions, dim, condition_tokens)

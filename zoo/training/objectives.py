@@ -1,0 +1,104 @@
+"""What each kind of lifter is trained to do: a loss of a batch, and the parts of it that are logged."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from posebench.skeletons import HUMAN36M_17
+from zoo.blocks.diffusion import TIMESTEPS, add_noise, cosine_schedule
+from zoo.lifters.d3dp import D3DP
+from zoo.lifters.dreampose3d import DreamPose3D
+from zoo.training.batches import TrainingBatch
+from zoo.training.config import LossConfig
+
+METRES = 0.001
+
+
+class Loss(NamedTuple):
+    """`total` has the gradient; `parts` are logged: `pose` in mm, the others by their own units."""
+
+    total: Tensor
+    parts: dict[str, Tensor]
+
+
+#: A lifter, a batch, the loss section of the configuration, and the share of the steps that is done.
+Objective = Callable[[nn.Module, TrainingBatch, LossConfig, float], Loss]
+
+
+def regression(lifter: nn.Module, batch: TrainingBatch, loss: LossConfig, done: float) -> Loss:
+    """Mean distance of the joints, the root a joint like any other."""
+    distance = mpjpe(lifter(batch.windows).float(), batch.returned)
+    return Loss(distance * METRES, {"pose": distance})
+
+
+def d3dp(lifter: D3DP, batch: TrainingBatch, loss: LossConfig, done: float) -> Loss:
+    """Mean distance of the clean poses that are made of noisy ones, of times drawn uniformly (D3DP, section 3.3)."""
+    clean = batch.returned * METRES
+    noisy, times = noised(clean, lifter.scale, lifter.bound)
+    predicted = lifter(batch.windows, noisy[:, None], times)[:, 0].float()
+    distance = mpjpe(predicted, clean)
+    return Loss(distance, {"pose": distance / METRES})
+
+
+def dreampose3d(lifter: DreamPose3D, batch: TrainingBatch, loss: LossConfig, done: float) -> Loss:
+    """Poses about every frame, their bones, the action, and (an option) their motion; weights stand in `loss`."""
+    around = batch.around(lifter.network.hallucinated) * METRES
+    middle = lifter.network.hallucinated // 2
+    noisy, times = noised(around[:, :, middle], 1.0, lifter.bound)
+    predicted, features = lifter(batch.windows, noisy[:, None], times)
+    predicted = predicted[:, 0].float()
+    # One pose a frame first, the poses around it later (the paper: 25 of 100 epochs).
+    reach = middle if done >= loss.hallucinate_from else 0
+    total = predicted.new_zeros(())
+    inside = batch.inside_around(lifter.network.hallucinated)
+    for offset in range(-reach, reach + 1):
+        place, known = middle + offset, inside[:, :, middle + offset]
+        apart = _apart(predicted[:, :, place], around[:, :, place], loss.pose) * known
+        total = total + apart.sum() / known.sum().clamp(min=1) / (1 + abs(offset))
+    parts = {"pose": mpjpe(predicted[:, :, middle], around[:, :, middle]) / METRES}
+    shown, true = predicted[:, :, middle], around[:, :, middle]
+    if loss.bone:
+        parts["bone"] = (_bones(shown) - _bones(true)).abs().mean() / METRES
+        total = total + loss.bone * parts["bone"] * METRES
+    if loss.temporal:
+        parts["temporal"] = (shown.diff(dim=1) - true.diff(dim=1)).norm(dim=-1).mean() / METRES
+        total = total + loss.temporal * parts["temporal"] * METRES
+    prompt = lifter.network.prompt
+    if loss.action and prompt is not None and lifter.infers_actions:
+        logits = prompt.logits(features).float()
+        parts["action"] = functional.cross_entropy(logits, batch.actions)
+        parts["accuracy"] = (logits.argmax(-1) == batch.actions).float().mean()
+        total = total + loss.action * parts["action"]
+    return Loss(total, {name: value.detach() for name, value in parts.items()})
+
+
+def mpjpe(predicted: Tensor, poses: Tensor) -> Tensor:
+    """Mean distance of joints (..., 17, 3), in their own unit."""
+    return torch.linalg.vector_norm(predicted - poses, dim=-1).mean()  # type: ignore[no-any-return]
+
+
+def noised(clean: Tensor, scale: float, bound: float) -> tuple[Tensor, Tensor]:
+    """Clean poses (batch, ...) in metres with noise of a random time each, and the times (batch,).
+
+    Drawn on the CPU by torch's generator, whose state a checkpoint keeps.
+    """
+    times = torch.randint(TIMESTEPS, (len(clean),))
+    left = torch.tensor(cosine_schedule(), dtype=torch.float32)[times].to(clean.device)
+    noisy = add_noise(clean * scale, torch.randn(clean.shape).to(clean.device), left)
+    return noisy.clamp(-bound, bound) / scale, times.to(clean.device)
+
+
+def _apart(predicted: Tensor, poses: Tensor, kind: str) -> Tensor:
+    """(batch, frames): how far poses (batch, frames, 17, 3) are apart, averaged over joints."""
+    if kind == "l1":
+        return (predicted - poses).abs().sum(-1).mean(-1)
+    return torch.linalg.vector_norm(predicted - poses, dim=-1).mean(-1)  # type: ignore[no-any-return]
+
+
+def _bones(poses: Tensor) -> Tensor:
+    """Lengths (..., bones)."""
+    one, other = zip(*HUMAN36M_17.bones, strict=True)
+    return torch.linalg.vector_norm(poses[..., list(one), :] - poses[..., list(other), :], dim=-1)  # type: ignore[no-any-return]
