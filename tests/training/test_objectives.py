@@ -23,7 +23,7 @@ def batch(margin: int = 1) -> TrainingBatch:
     inside = torch.ones(2, outputs, dtype=torch.bool)
     if margin:
         inside[0, -margin:] = False
-    return TrainingBatch(torch.zeros(2, 3, 17, 2), poses, inside, torch.tensor([1, 0]), margin)
+    return TrainingBatch(torch.zeros(2, 3, 17, 2), torch.ones(2, 3, 17), poses, inside, torch.tensor([1, 0]), margin)
 
 
 class Told(nn.Module):

@@ -23,6 +23,7 @@ def numbered(lengths: list[int], first: int = 0) -> Renditions:
     ends = np.cumsum(lengths)
     return Renditions(
         pixels=np.broadcast_to(count[:, None, None], (total, 17, 2)).copy(),
+        confidence=np.broadcast_to(count[:, None], (total, 17)).copy(),
         poses=np.broadcast_to(count[:, None, None], (total, 17, 3)).copy(),
         start=(ends - lengths).astype(np.int64),
         end=ends.astype(np.int64),
@@ -57,6 +58,7 @@ def test_chunks_are_learned_from_whole_and_lie_in_their_rendition() -> None:
         batch = batches.draw(step)
         windows, poses = batch.windows, batch.returned
         assert torch.equal(windows[..., 0], poses[..., 0])
+        assert torch.equal(windows[..., 0], batch.confidence)
         for chunk in windows[:, :, 0, 0].long().numpy():
             if chunk[0] < 5:
                 # Shorter than the window: the last frame goes on.

@@ -282,11 +282,12 @@ def test_lift_gives_pixels_about_the_seen_root(random: torch.Generator) -> None:
 def test_training_sees_metres(random: torch.Generator) -> None:
     lifter = filled(output="root_relative")
     windows = torch.randn(2, 9, 17, 2, generator=random)
+    confidence = torch.rand(2, 9, 17, generator=random)
     with torch.no_grad():
-        expected = 1000 * lifter.network(functional.pad(windows, (0, 1), value=1.0))
-        torch.testing.assert_close(lifter(windows), expected)
+        expected = 1000 * lifter.network(torch.cat([windows, confidence[..., None]], dim=-1))
+        torch.testing.assert_close(lifter(windows, confidence), expected)
     lifter.train()
-    lifter(windows).square().mean().backward()
+    lifter(windows, confidence).square().mean().backward()
     silent = [name for name, weight in lifter.named_parameters() if weight.grad is None]
     assert silent == []
 

@@ -250,13 +250,12 @@ def test_the_doubled_batch_makes_a_mirror_image_of_a_mirror_image(rootrel: bool)
 def test_training_sees_metres() -> None:
     lifter = filled(output="root_relative", normalize="person")
     inputs = some_inputs()
-    inputs.confidence.fill_(1)
     with torch.no_grad():
         windows = lifter.normalise(inputs.keypoints, inputs.image_size)
-        torch.testing.assert_close(lifter(windows), lifter.lift(inputs))
+        torch.testing.assert_close(lifter(windows, inputs.confidence), lifter.lift(inputs))
     assert lifter.spec.space == "root_relative"
     with pytest.raises(UsageError, match="output: root_relative"):
-        filled()(windows)
+        filled()(windows, inputs.confidence)
 
 
 @pytest.mark.parametrize(

@@ -69,8 +69,8 @@ class Image25DLifter(nn.Module):
             )
         self.network = network
 
-    def forward(self, windows: Tensor) -> Tensor:
-        """Normalised windows (batch, frames, 17, 2), each joint fully trusted, to root-relative mm (batch, frames, 17, 3).
+    def forward(self, windows: Tensor, confidence: Tensor) -> Tensor:
+        """Normalised windows (batch, frames, 17, 2) and (batch, frames, 17) to root-relative mm (batch, frames, 17, 3).
 
         What training calls; raises `UsageError` unless the output is `root_relative`.
         """
@@ -79,7 +79,7 @@ class Image25DLifter(nn.Module):
                 f"A network whose output is in the space {self.spec.space!r} does not train on mm: "
                 "give it the configuration output: root_relative."
             )
-        metres: Tensor = self.network(functional.pad(windows, (0, 1), value=1.0))
+        metres: Tensor = self.network(torch.cat([windows, confidence[..., None]], dim=-1))
         return metres.float() * MILLIMETRES
 
     def lift(self, inputs: LifterInputs) -> Tensor:

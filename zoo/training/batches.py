@@ -19,6 +19,8 @@ class TrainingBatch:
 
     `windows`
         (batch, window, 17, 2), normalised.
+    `confidence`
+        (batch, window, 17) in [0, 1].
     `poses`
         (batch, margin + outputs + margin, 17, 3) root-relative mm: the frames that a window returns, and frames
         beyond them on both sides.
@@ -31,6 +33,7 @@ class TrainingBatch:
     """
 
     windows: Tensor
+    confidence: Tensor
     poses: Tensor
     inside: Tensor
     actions: Tensor
@@ -84,6 +87,7 @@ class Batches:
         labels = [np.zeros(len(part.start), np.int64) for part in parts] if actions is None else actions
         self._actions = torch.from_numpy(np.concatenate(labels)).repeat_interleave(lengths).to(device)
         self.inputs = torch.empty(int(self._bounds[-1]), 17, 2)
+        self._confidence = torch.from_numpy(np.concatenate([part.confidence for part in parts])).to(device)
         self.poses = torch.from_numpy(np.concatenate([part.poses for part in parts])).to(device)
         for part, first in zip(parts, self._bounds[:-1], strict=True):
             for start, end, size in zip(part.start, part.end, torch.from_numpy(part.image_size), strict=True):
@@ -127,6 +131,7 @@ class Batches:
         known = wanted.clamp(first, last)
         return TrainingBatch(
             windows=self.inputs.index_select(0, shown.flatten()).view(*shown.shape, 17, 2),
+            confidence=self._confidence.index_select(0, shown.flatten()).view(*shown.shape, 17),
             poses=self.poses.index_select(0, known.flatten()).view(*known.shape, 17, 3),
             inside=wanted == known,
             actions=self._actions[frame],

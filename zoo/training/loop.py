@@ -43,7 +43,7 @@ ARCHITECTURES: dict[str, tuple[type[Trainable], Objective]] = {
     "simple_baseline": (SimpleBaseline, objectives.regression),
     "videopose3d": (VideoPose3D, objectives.regression),
     "mixste": (MixSTE, objectives.regression),
-    "motionagformer": (MotionAGFormer, objectives.regression),
+    "motionagformer": (MotionAGFormer, objectives.trusting),
     "poseformerv2": (PoseFormerV2, objectives.regression),
     "d3dp": (D3DP, cast(Objective, objectives.d3dp)),
     "dreampose3d": (DreamPose3D, cast(Objective, objectives.dreampose3d)),

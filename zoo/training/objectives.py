@@ -34,6 +34,12 @@ def regression(lifter: nn.Module, batch: TrainingBatch, loss: LossConfig, done: 
     return Loss(distance * METRES, {"pose": distance})
 
 
+def trusting(lifter: nn.Module, batch: TrainingBatch, loss: LossConfig, done: float) -> Loss:
+    """As `regression`, for a lifter that sees how far each keypoint is to be trusted."""
+    distance = mpjpe(lifter(batch.windows, batch.confidence).float(), batch.returned)
+    return Loss(distance * METRES, {"pose": distance})
+
+
 def d3dp(lifter: D3DP, batch: TrainingBatch, loss: LossConfig, done: float) -> Loss:
     """Mean distance of the clean poses that are made of noisy ones, of times drawn uniformly (D3DP, section 3.3)."""
     clean = batch.returned * METRES

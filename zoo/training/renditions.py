@@ -32,6 +32,8 @@ class Renditions:
 
     `pixels`
         float32 (frames, 17, 2), no joint missing.
+    `confidence`
+        float32 (frames, 17) in [0, 1]; 0 where the joint was missing, and is interpolated.
     `poses`
         float32 (frames, 17, 3), camera mm relative to joint 0.
     `start`, `end`
@@ -43,6 +45,7 @@ class Renditions:
     """
 
     pixels: npt.NDArray[np.float32]
+    confidence: npt.NDArray[np.float32]
     poses: npt.NDArray[np.float32]
     start: npt.NDArray[np.int64]
     end: npt.NDArray[np.int64]
@@ -57,12 +60,13 @@ def render(store: TrainingStore, config: TrainingConfig, report: Callable[[int, 
     round. `report` is told (frames done, frames wanted).
     """
     wanted = store.config.camera_frames
-    pixels, poses, sizes, clips = [], [], [], []
+    pixels, confidence, poses, sizes, clips = [], [], [], [], []
     number = {info_id: place for place, info_id in enumerate(store.training_ids())}
     done = 0
     for sequence, source in _sequences(store, config):
         keypoints, _ = interpolate_missing(find_source(source).read(sequence), sequence.info.id)
         pixels.append(keypoints.pixels)
+        confidence.append(keypoints.confidence.astype(np.float32))
         poses.append(sequence.poses - sequence.poses[:, :1])
         sizes.append(keypoints.image_size)
         clips.append(number[sequence.info.clip_id])
@@ -73,6 +77,7 @@ def render(store: TrainingStore, config: TrainingConfig, report: Callable[[int, 
     ends = np.cumsum([len(part) for part in poses], dtype=np.int64)
     return Renditions(
         pixels=np.concatenate(pixels),
+        confidence=np.concatenate(confidence),
         poses=np.concatenate(poses),
         start=np.concatenate([[0], ends[:-1]]).astype(np.int64),
         end=ends,
