@@ -10,10 +10,12 @@ from posebench.cli.console import batch_size_of, note, out, print_json, progress
 from posebench.errors import UsageError
 
 if TYPE_CHECKING:
+    from posebench.results.prompts import Prompts
     from posebench.results.record import Column, Record
 
 STAGES = {
     "weights": "fetching weights (bytes)",
+    "describe": "inferring actions (frames)",
     "predict": "predicting (frames)",
     "score": "scoring (sequences)",
     "prepare": "preparing (clips)",
@@ -48,18 +50,24 @@ def run(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Also write the record to this file.")] = None,
     predictions: Annotated[Path | None, typer.Option(help="Keep the predicted poses in this folder.")] = None,
     records: Annotated[Path | None, typer.Option(help="Folder of records (default: under POSEBENCH_DATA).")] = None,
+    show_prompts: Annotated[
+        bool, typer.Option("--show-prompts", help="Also show what a lifter that infers actions takes each clip to be.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the record as JSON instead of tables.")] = False,
 ) -> None:
     """Evaluate a lifter: predict every test frame, score, record, print the tables."""
     from posebench.datasets.library import data_root, ensure_writable, find_adapter, is_prepared, prepare_dataset
-    from posebench.prediction.run_options import check_precision, sampling_config
+    from posebench.prediction.run_options import check_describes, check_precision, sampling_config
     from posebench.protocols.resolve import resolve_protocol
     from posebench.registry.resolve import resolve_model
 
     # Everything that can be found wrong is found before the work.
     chosen = resolve_protocol(protocol, dataset, keypoints)
-    sampling_config(resolve_model(model), hypotheses, steps)
+    tag = resolve_model(model)
+    sampling_config(tag, hypotheses, steps)
     check_precision(precision)
+    if show_prompts and weights is None:
+        check_describes(tag.entry.spec(tag.config), tag.name)
     folder = records or data_root() / "records"
     ensure_writable(folder)
     if output is not None:
@@ -71,9 +79,15 @@ def run(
         adapter = find_adapter(chosen.inputs.dataset)
         if adapter.generated and not is_prepared(adapter):
             prepare_dataset(adapter.name, None, lambda done, total: report("prepare", done, total))
-        from posebench.results.api import evaluate_beside
+        from posebench.results.api import describe_motions, evaluate_beside
         from posebench.results.record import record_json, write_record
 
+        # First: a file of weights that has no such prompt is refused before the long part.
+        prompts = describe_motions(
+            model, dataset=dataset, protocol=protocol, keypoints=keypoints, limit=limit, device=device, batch_size=size,
+            resample=resample, seed=seed, hypotheses=hypotheses, steps=steps, precision=precision, weights=weights,
+            progress=report,
+        ) if show_prompts else None  # fmt: skip
         records_made = evaluate_beside(
             model, dataset=dataset, protocol=protocol, keypoints=keypoints, limit=limit, device=device, batch_size=size,
             flip=flip, resample=resample, seed=seed, hypotheses=hypotheses, steps=steps, precision=precision,
@@ -82,11 +96,15 @@ def run(
     written = [write_record(record, folder / record.location) for record in records_made]
     if output is not None:
         write_record(records_made[0], output)
-    if as_json:
+    if as_json and prompts is not None:
+        print_json({**records_made[0].model_dump(mode="json"), "prompts": prompts.to_json()})
+    elif as_json:
         print(record_json(records_made[0]), end="")
     else:
         for record in records_made:
             print_record(record)
+        if prompts is not None:
+            print_prompts(prompts)
         for path in written:
             note(f"Record written to {path}")
 
@@ -201,6 +219,20 @@ def print_record(record: "Record") -> None:
         )
     facts.append(f"{timing.wall_seconds:.1f} s in all")
     out().print("; ".join(facts) + ".")
+
+
+def print_prompts(prompts: "Prompts") -> None:
+    """What every clip seemed to be, beside its action."""
+    from posebench.results.prompts import nearest_words, words
+
+    console = out()
+    console.print("What each clip seems to be: mean of its windows and cameras", style="bold")
+    made = table(None, "clip", "its name", "right", "nearest names")
+    for clip in prompts.clips:
+        right = {None: "–", True: "yes", False: "no"}[clip.right]
+        made.add_row(clip.clip, clip.label or "–", right, nearest_words(clip.probabilities))
+    console.print(made)
+    console.print(words(prompts))
 
 
 def print_results(

@@ -10,6 +10,8 @@ from posebench.leaderboard.reported import own_ledger, section
 from posebench.leaderboard.tables import to_csv, to_index, to_json, to_markdown
 
 TABLES = (".md", ".csv", ".json")
+#: What else lies in the folder: the records, and studies with pages and records of their own.
+OTHERS = {"records", "studies"}
 
 
 def render(folder: Path) -> dict[str, str]:
@@ -70,7 +72,7 @@ def _committed(folder: Path) -> set[str]:
     return {
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
-        if path.suffix in TABLES and "records" not in path.relative_to(folder).parts and not path.name.startswith(".")
+        if path.suffix in TABLES and path.relative_to(folder).parts[0] not in OTHERS and not path.name.startswith(".")
     }
 
 

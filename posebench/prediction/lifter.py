@@ -79,6 +79,34 @@ class Lifter(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Described:
+    """What a lifter takes the motion of windows to be.
+
+    `names` are its own, in plain English; `scores` (batch, names) is how
+    probable each is, so that a row sums to 1.
+    """
+
+    names: tuple[str, ...]
+    scores: Tensor
+
+
+@runtime_checkable
+class DescribingLifter(Lifter, Protocol):
+    """A lifter that infers from the keypoints what the motion is (`LifterSpec.describes`).
+
+    Asked only by `posebench run --show-prompts`, in passes of their own: what `lift` returns cannot depend on it.
+    """
+
+    def describe(self, inputs: LifterInputs) -> Described:
+        """What the motion of each window of a batch seems to be; `inputs.action` is always None."""
+        ...
+
+    def label_of(self, dataset: str, action: str) -> str | None:
+        """Which of its names a data set's action has, for comparison alone; None if it has no name for it."""
+        ...
+
+
 @runtime_checkable
 class FittedLifter(Lifter, Protocol):
     """A lifter that is fitted on the training split of the data set at hand (`LifterSpec.fitted`)."""

@@ -44,11 +44,7 @@ def predict_sequence(
     Raises `NotFiniteError` naming the sequence and frame, `LifterContractError` for a wrong shape.
     """
     spec, device = lifter.spec, clock.device
-    interpolated = 0
-    keypoints = joints.shown(keypoints)
-    if not spec.accepts_missing:
-        keypoints, interpolated = interpolate_missing(keypoints, sequence.info.id)
-    shown = _to_device(lifter, joints, sequence, keypoints, device)
+    shown, interpolated = show_sequence(lifter, joints, sequence, keypoints, device)
     plan = plan_windows(spec, sequence.info.frames)
     call = partial(lift, lifter, joints.lifter, flip=flip, precision=precision)
     poses: list[Tensor] = []
@@ -61,9 +57,9 @@ def predict_sequence(
         keep[real:] = False
         if clock.passes == 0:
             # With streams of its own: a warm-up must not draw the noise of the pass that counts.
-            streams = _streams(seed, sequence.info.id, windows)
-            clock.warm_up(partial(call, _window_batch(shown, index, streams, device)))
-        batch = _window_batch(shown, index, _streams(seed, sequence.info.id, windows), device)
+            streams = noise_streams(seed, sequence.info.id, windows)
+            clock.warm_up(partial(call, window_batch(shown, index, streams, device)))
+        batch = window_batch(shown, index, noise_streams(seed, sequence.info.id, windows), device)
         lifted = clock.time(partial(call, batch), frames=int(keep.sum()))
         check_shape(lifter, joints.lifter, lifted, len(windows), keep.shape[1])
         kept = torch.from_numpy(keep).to(device)
@@ -92,18 +88,25 @@ def predict_sequence(
     return prediction
 
 
-def _to_device(
+def show_sequence(
     lifter: LoadedLifter, joints: JointConversion, sequence: Sequence, keypoints: Keypoints, device: torch.device
-) -> LifterInputs:
-    """The whole sequence as one window, with the granted privileges and no other."""
+) -> tuple[LifterInputs, int]:
+    """The whole sequence as one window, with the granted privileges and no other.
+
+    The number is that of joint-frames that were missing and interpolated for the lifter.
+    """
     granted = lifter.spec.privileges
+    interpolated = 0
+    keypoints = joints.shown(keypoints)
+    if not lifter.spec.accepts_missing:
+        keypoints, interpolated = interpolate_missing(keypoints, sequence.info.id)
     maps = sequence_heatmaps(sequence, keypoints, joints.lifter) if "heatmaps" in granted else None
     depth = (
         torch.from_numpy(sequence.poses[:, sequence.skeleton.root, 2]).float()[None].to(device)
         if "root_depth" in granted
         else None
     )
-    return LifterInputs(
+    shown = LifterInputs(
         keypoints=torch.from_numpy(keypoints.pixels)[None].to(device),
         confidence=torch.from_numpy(keypoints.confidence)[None].to(device),
         image_size=torch.tensor(keypoints.image_size, dtype=torch.float32, device=device),
@@ -115,15 +118,18 @@ def _to_device(
         heatmaps=None if maps is None else LazyHeatmaps.whole(maps, sequence.info.frames, device),
         action=sequence.info.action if "action_label" in granted else None,
     )
+    return shown, interpolated
 
 
-def _streams(seed: int, sequence_id: str, windows: Any) -> tuple[torch.Generator, ...]:
+def noise_streams(seed: int, sequence_id: str, windows: Any) -> tuple[torch.Generator, ...]:
+    """A stream for each window of a sequence, by number: the same on every device and in every shard."""
     return tuple(torch_generator("lifter-noise", seed, sequence_id, int(window)) for window in windows)
 
 
-def _window_batch(
+def window_batch(
     shown: LifterInputs, index: Any, streams: tuple[torch.Generator, ...], device: torch.device
 ) -> LifterInputs:
+    """Of a whole sequence the windows whose frames are `index` (windows, length)."""
     take = torch.from_numpy(index).to(device)
     return LifterInputs(
         keypoints=shown.keypoints[0][take],

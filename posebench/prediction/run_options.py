@@ -3,6 +3,7 @@
 from typing import Literal, get_args
 
 from posebench.errors import UsageError
+from posebench.prediction.spec import LifterSpec
 from posebench.registry.resolve import ModelTag, model_tags
 
 #: What a lifter computes in: float32, or autocast to bfloat16.
@@ -39,6 +40,16 @@ def sampling_config(tag: ModelTag, hypotheses: int | None, steps: int | None) ->
             f"that does ({', '.join(others) or 'none is registered'})."
         )
     return asked
+
+
+def check_describes(spec: LifterSpec, name: str) -> None:
+    """Raise `UsageError` for a lifter that does not infer what a motion is."""
+    if not spec.describes:
+        others = sorted({other.architecture for other in model_tags() if other.entry.spec(other.config).describes})
+        raise UsageError(
+            f"{name} infers no action from the keypoints, so it has no prompt to show; choose a lifter that does "
+            f"({', '.join(others) or 'none is registered'})."
+        )
 
 
 def samples(tag: ModelTag) -> bool:

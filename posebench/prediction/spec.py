@@ -64,6 +64,9 @@ class LifterSpec:
     `fitted`
         The lifter has a `fit(sequences)` that is called with the training
         split of the data set at hand before it predicts.
+    `describes`
+        The lifter infers from the keypoints what the motion is, and says so
+        where it is asked (`DescribingLifter`).
     """
 
     skeleton: str = "human36m-17"
@@ -78,6 +81,7 @@ class LifterSpec:
     flips_itself: bool = False
     samples: bool = False
     fitted: bool = False
+    describes: bool = False
 
     def __post_init__(self) -> None:
         if self.skeleton != ANY_JOINTS and self.skeleton not in SKELETONS:

@@ -9,11 +9,12 @@ from posebench.datasets.library import data_root, ensure_writable, load_dataset
 from posebench.hashing import hash_value
 from posebench.prediction.create import LoadedLifter, load_lifter
 from posebench.prediction.folder import PredictionFolder
-from posebench.prediction.run_options import check_precision, sampling_config
+from posebench.prediction.run_options import check_describes, check_precision, sampling_config
 from posebench.prediction.runner import RunSettings, run_predictions
 from posebench.protocols.protocol import Protocol
 from posebench.protocols.resolve import find_family, resolve_protocol
 from posebench.registry.resolve import resolve_model
+from posebench.results.prompts import Prompts, collect_prompts
 from posebench.results.record import Asked, Record
 from posebench.results.run import evaluate_lifter, record_beside
 from posebench.results.score import Scores, score_predictions
@@ -148,6 +149,40 @@ def evaluate_beside(
     if predictions is None:
         shutil.rmtree(folder)
     return tuple(records)
+
+
+def describe_motions(
+    model: str,
+    *,
+    dataset: str | None = None,
+    protocol: str | None = None,
+    keypoints: str | None = None,
+    limit: int | None = None,
+    device: str = "auto",
+    batch_size: int | None = None,
+    resample: bool = False,
+    seed: int = 0,
+    hypotheses: int | None = None,
+    steps: int | None = None,
+    precision: str = "fp32",
+    weights: Path | None = None,
+    progress: Progress | None = None,
+) -> Prompts:
+    """What a lifter that declares `describes` takes every test clip of a protocol's inputs to be; nothing is predicted.
+
+    Of a clip seen by several cameras the mean. Arguments and errors as
+    `predict`, and `UsageError` for a lifter that infers no action.
+    """
+    if weights is None:
+        # Before any weights are fetched; a user's own file may say that its prompt is another.
+        tag = resolve_model(model)
+        check_describes(tag.entry.spec(tag.config), tag.name)
+    chosen = resolve_protocol(protocol, dataset, keypoints)
+    lifter = _load(model, weights, hypotheses, steps, precision, progress)
+    data = load_dataset(chosen.inputs.dataset, chosen.inputs.form)
+    settings = run_settings(lifter, limit, device, batch_size, False, resample, seed, precision)
+    report = (lambda done, total: progress("describe", done, total)) if progress else None
+    return collect_prompts(lifter, data, chosen, settings, report)
 
 
 def _load(

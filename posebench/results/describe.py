@@ -57,6 +57,7 @@ def _describe_model(tag: ModelTag) -> dict[str, Any]:
         "samples (--hypotheses, --steps)": spec.samples,
         "training frame rate": spec.fps,
         "fitted on the training split at run time": spec.fitted,
+        "infers the action (--show-prompts)": spec.describes,
         "weights": weights,
         "trained on": [item.model_dump(mode="json") for item in described.trained_on],
         "card": described.card,

@@ -15,7 +15,7 @@ from zoo.training.export import LARGEST
 from zoo.training.loop import ARCHITECTURES
 
 
-@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.yaml")), ids=lambda path: path.stem)
 def test_bundled_configurations_build_lifters_that_fit(path: Path) -> None:
     config = load_config(path)
     assert config.tag == path.stem

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from posebench.errors import UsageError
-from posebench.prediction.lifter import LifterInputs
+from posebench.prediction.lifter import Described, LifterInputs
 from posebench.skeletons import HUMAN36M_17
 from zoo.blocks.action_prompt import ActionPrompt, FixedTokens, MotionReader, Prompt, TextEncoder
 from zoo.blocks.affinity import JointAffinity
@@ -26,7 +26,7 @@ from zoo.blocks.transformer import EPSILON, CrossAttention
 from zoo.lifters.normalisation import find_normaliser
 from zoo.specs import PUBLISHED_FPS
 from zoo.specs import dreampose3d as specs
-from zoo.vocabulary import ACTIONS
+from zoo.vocabulary import ACTIONS, label_of
 
 MILLIMETRES = 1000.0
 JOINTS = HUMAN36M_17.num_joints
@@ -160,10 +160,10 @@ class DreamPose3D(nn.Module):
             raise UsageError(f"{hypotheses} hypotheses in {steps} steps cannot be sampled; give 1 or more of each.")
         if hallucinated < 1 or hallucinated % 2 == 0:
             raise UsageError(f"hallucinated is {hallucinated}; give an odd number, 1 for none but the frame itself.")
-        self.spec = specs.spec({"frames": frames, "fps": fps})
+        self.spec = specs.spec({"frames": frames, "fps": fps, "prompt": prompt})
         self.normalise = find_normaliser(normalize)
         self.actions = tuple(actions)
-        self.infers_actions = prompt in ("learned", "clip")
+        self.infers_actions = self.spec.describes
         made = _prompt(prompt, clip, frames, prompt_dim, prompt_depth, heads, actions, dim, condition_tokens)
         self.network = PromptedDenoiser(
             frames, dim, depth, heads, mlp_ratio, drop_path, made, affinity, hallucinated
@@ -182,6 +182,22 @@ class DreamPose3D(nn.Module):
         shape = (self.hypotheses, *inputs.keypoints.shape[1:3], 3)
         poses = sample_poses(partial(self.denoise, condition), lambda: inputs.noise(*shape), self.steps)
         return poses * MILLIMETRES
+
+    def describe(self, inputs: LifterInputs) -> Described:
+        """How like the prompt of each window is to the name of each action; raises `UsageError` without such a prompt."""
+        prompt = self.network.prompt
+        if prompt is None or not self.infers_actions:
+            raise UsageError("This DreamPose3D has no prompt that is made of keypoints, so it knows no actions.")
+        features = prompt(self.normalise(inputs.keypoints, inputs.image_size)).features
+        return Described(self.actions, prompt.logits(features).float().softmax(dim=-1))
+
+    def label_of(self, dataset: str, action: str) -> str | None:
+        """The name of a data set's action in the vocabulary of the zoo, if this lifter was made with it."""
+        try:
+            label = label_of(dataset, action)
+        except UsageError:
+            return None
+        return label if label in self.actions else None
 
     def condition(self, keypoints: Tensor) -> Condition:
         """Of normalised keypoints, followed by that of their mirror images where steps flip."""

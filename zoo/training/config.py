@@ -1,7 +1,10 @@
-"""One training run as a value: everything that decides the weights, read from `zoo/configs/TAG.yaml`."""
+"""One training run as a value: everything that decides the weights, read from `zoo/configs`.
+
+A file there may say `extends: TAG` and only what is different. What is resolved is the value: it is hashed, and the card shows it.
+"""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
@@ -11,6 +14,12 @@ from posebench.hashing import hash_value
 from zoo.vocabulary import ACTIONS
 
 CONFIGS = Path(__file__).parents[1] / "configs"
+#: Folder in it of what studies compare.
+ABLATIONS = "ablations"
+#: How many configurations one may stand on.
+MOST_BASES = 3
+#: Keys that a configuration has of its own: what it is called and what it is.
+OWN = ("tag", "summary")
 
 #: Lifters whose flip is a part of them.
 FLIP_THEMSELVES = ("d3dp", "dreampose3d")
@@ -18,6 +27,7 @@ FLIP_THEMSELVES = ("d3dp", "dreampose3d")
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Range = tuple[float, float]
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class _Section(BaseModel):
@@ -159,28 +169,77 @@ class TrainingConfig(_Section):
 def find_config(name_or_path: str) -> Path:
     """The file of a tag, or the file itself; raises `DataMissingError` listing the tags that are there."""
     path = Path(name_or_path)
-    if path.suffix in {".yaml", ".yml"}:
-        if path.is_file():
-            return path
-    elif (path := CONFIGS / f"{name_or_path}.yaml").is_file():
-        return path
-    tags = ", ".join(sorted(file.stem for file in CONFIGS.glob("*.yaml")))
-    raise DataMissingError(f"There is no training configuration {name_or_path!r}; give a YAML file or one of: {tags}.")
+    found = _bundled(name_or_path) if path.suffix not in {".yaml", ".yml"} else path if path.is_file() else None
+    if found is None:
+        raise DataMissingError(
+            f"There is no training configuration {name_or_path!r}; give a YAML file or one of: {_tags()}."
+        )
+    return found
+
+
+def _bundled(tag: str) -> Path | None:
+    places = (folder / f"{tag}.yaml" for folder in (CONFIGS, CONFIGS / ABLATIONS))
+    return next((place for place in places if place.is_file()), None)
+
+
+def _tags() -> str:
+    return ", ".join(sorted(file.stem for file in CONFIGS.rglob("*.yaml")))
 
 
 def load_config(path: Path) -> TrainingConfig:
-    """Read a YAML file; raises `UsageError` naming the first wrong key, and what is wrong with it."""
+    """Read a YAML file, over the one that it extends; raises `UsageError` naming the first wrong key, and what is wrong with it."""
+    return validated(TrainingConfig, _resolved(path, ()), f"training configuration {path.name}")
+
+
+def _resolved(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
+    """A file's values over those of the bundled configuration that its key `extends` names; `above` extend this one."""
+    value = read_mapping(path, "training configuration")
+    if "extends" not in value:
+        return value
+    name = value.pop("extends")
+    base, chain = _bundled(str(name)), (*above, path.resolve())
+    if base is None:
+        raise UsageError(
+            f"The training configuration {path.name} extends {name!r}, which is not in zoo/configs; it has {_tags()}."
+        )
+    if base.resolve() in chain:
+        raise UsageError(f"The training configuration {path.name} extends {name}, which extends it in turn.")
+    if len(chain) > MOST_BASES:
+        raise UsageError(
+            f"The training configuration {chain[0].name} stands on more than {MOST_BASES} others; extend a nearer one."
+        )
+    inherited = {key: kept for key, kept in _resolved(base, chain).items() if key not in OWN}
+    return _merged(inherited, value)
+
+
+def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Mappings merge; anything else replaces."""
+    merged = dict(base)
+    for key, value in over.items():
+        inherited = base.get(key)
+        both = isinstance(value, dict) and isinstance(inherited, dict)
+        merged[key] = _merged(inherited, value) if both else value  # type: ignore[arg-type]  # both are mappings
+    return merged
+
+
+def read_mapping(path: Path, kind: str) -> dict[str, Any]:
+    """A YAML file of keys and values; raises `UsageError` for anything else, with `kind` for what it should be."""
     try:
         value = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
-        raise UsageError(f"The training configuration {path.name} is not YAML ({reason}).") from error
+        raise UsageError(f"The {kind} {path.name} is not YAML ({reason}).") from error
     if not isinstance(value, dict):
-        raise UsageError(f"The training configuration {path.name} must be a mapping of keys to values.")
+        raise UsageError(f"The {kind} {path.name} must be a mapping of keys to values.")
+    return value
+
+
+def validated(model: type[Model], value: dict[str, Any], what: str) -> Model:
+    """The value of a model; raises `UsageError` that names the first wrong key of `what`."""
     try:
-        return TrainingConfig.model_validate(value)
+        return model.model_validate(value)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "(whole file)"
         reason = first["msg"].removeprefix("Value error, ")
-        raise UsageError(f"The training configuration {path.name} is wrong at key `{key}`: {reason}.") from error
+        raise UsageError(f"The {what} is wrong at key `{key}`: {reason}.") from error

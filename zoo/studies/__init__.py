@@ -1,0 +1,1 @@
+"""Studies: lifters of the zoo that differ in one part, trained alike, compared from committed records."""
