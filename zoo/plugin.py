@@ -62,7 +62,7 @@ PUBLIC = (
 )
 
 #: Methods without public code, whose implementation here is the zoo's own.
-OWN = (("dreampose3d", "DreamPose3D"),)
+OWN = (("dreampose3d", "DreamPose3D"), ("heatmap_diffusion", "HeatmapDiffusion"))
 
 
 def _register(name: str, cls: str) -> None:

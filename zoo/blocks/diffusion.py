@@ -32,14 +32,16 @@ def ddim_times(steps: int, timesteps: int = TIMESTEPS) -> list[tuple[int, int]]:
     return list(pairwise(times))
 
 
-def ddim_step(noisy: Tensor, clean: Tensor, left: tuple[float, ...], time: int, after: int, noise: Tensor) -> Tensor:
-    """From a noisy pose at `time` and what the network makes of it to the pose at `after`, with eta 1.
+def ddim_step(
+    noisy: Tensor, clean: Tensor, left: tuple[float, ...], time: int, after: int, noise: Tensor, eta: float = 1.0
+) -> Tensor:
+    """From a noisy pose at `time` and what the network makes of it to the pose at `after`.
 
-    `left` is `cosine_schedule`, `noise` standard normal in the shape of the pose.
+    `left` is `cosine_schedule`, `noise` standard normal in the shape of the pose, `eta` the share of fresh noise.
     """
     now, then = left[time], left[after]
     predicted_noise = (noisy - math.sqrt(now) * clean) / math.sqrt(1 - now)
-    sigma = math.sqrt((1 - now / then) * (1 - then) / (1 - now))
+    sigma = eta * math.sqrt((1 - now / then) * (1 - then) / (1 - now))
     direction = math.sqrt(max(0.0, 1 - then - sigma**2))
     return math.sqrt(then) * clean + direction * predicted_noise + sigma * noise
 

@@ -37,7 +37,16 @@ class _Section(BaseModel):
 class LifterConfig(_Section):
     """What is trained."""
 
-    arch: Literal["simple_baseline", "videopose3d", "mixste", "motionagformer", "poseformerv2", "d3dp", "dreampose3d"]
+    arch: Literal[
+        "simple_baseline",
+        "videopose3d",
+        "mixste",
+        "motionagformer",
+        "poseformerv2",
+        "d3dp",
+        "dreampose3d",
+        "heatmap_diffusion",
+    ]
     config: dict[str, Any] = {}
     """Arguments of the lifter's class, repeated in the manifest."""
 

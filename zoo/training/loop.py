@@ -4,10 +4,10 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +20,10 @@ from torch import nn
 from posebench.errors import NotFiniteError, UsageError
 from zoo.lifters.d3dp import D3DP
 from zoo.lifters.dreampose3d import DreamPose3D
+from zoo.lifters.heatmap_diffusion import HeatmapDiffusion
 from zoo.lifters.mixste import MixSTE
 from zoo.lifters.motionagformer import MotionAGFormer
+from zoo.lifters.normalisation import keep_pixels
 from zoo.lifters.poseformerv2 import PoseFormerV2
 from zoo.lifters.simple_baseline import SimpleBaseline
 from zoo.lifters.videopose3d import VideoPose3D
@@ -34,19 +36,30 @@ from zoo.training.plots import write_history
 from zoo.training.progress import Reporter
 from zoo.training.renditions import Renditions, load_or_render
 from zoo.training.stores import TrainingStore
-from zoo.training.validate import read_validation, validate
+from zoo.training.validate import ValidationSequence, read_validation, validate, validate_prior
 
-Trainable = SimpleBaseline | VideoPose3D | MixSTE | MotionAGFormer | PoseFormerV2 | D3DP | DreamPose3D
+Trainable = (
+    SimpleBaseline | VideoPose3D | MixSTE | MotionAGFormer | PoseFormerV2 | D3DP | DreamPose3D | HeatmapDiffusion
+)
 
-#: What is trained, and to do what.
-ARCHITECTURES: dict[str, tuple[type[Trainable], Objective]] = {
-    "simple_baseline": (SimpleBaseline, objectives.regression),
-    "videopose3d": (VideoPose3D, objectives.regression),
-    "mixste": (MixSTE, objectives.regression),
-    "motionagformer": (MotionAGFormer, objectives.trusting),
-    "poseformerv2": (PoseFormerV2, objectives.regression),
-    "d3dp": (D3DP, cast(Objective, objectives.d3dp)),
-    "dreampose3d": (DreamPose3D, cast(Objective, objectives.dreampose3d)),
+
+class Recipe(NamedTuple):
+    """What is trained, to do what, and what selects its weights."""
+
+    lifter: type[Trainable]
+    objective: Objective
+    validate: Callable[[nn.Module, Sequence[ValidationSequence], bool], dict[str, float]] = validate
+
+
+ARCHITECTURES = {
+    "simple_baseline": Recipe(SimpleBaseline, objectives.regression),
+    "videopose3d": Recipe(VideoPose3D, objectives.regression),
+    "mixste": Recipe(MixSTE, objectives.regression),
+    "motionagformer": Recipe(MotionAGFormer, objectives.trusting),
+    "poseformerv2": Recipe(PoseFormerV2, objectives.regression),
+    "d3dp": Recipe(D3DP, cast(Objective, objectives.d3dp)),
+    "dreampose3d": Recipe(DreamPose3D, cast(Objective, objectives.dreampose3d)),
+    "heatmap_diffusion": Recipe(HeatmapDiffusion, cast(Objective, objectives.prior), validate_prior),
 }
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -83,15 +96,16 @@ class Training:
         self.config, self.folder, self.device, self.reporter = config, folder, device, reporter
         self.stores = [TrainingStore(data) for data in config.data]
         torch.manual_seed(config.seed)
-        cls, self.objective = ARCHITECTURES[config.lifter.arch]
-        self.lifter: Trainable = cls(**config.lifter.config).to(device)
+        self.recipe = ARCHITECTURES[config.lifter.arch]
+        self.lifter: Trainable = self.recipe.lifter(**config.lifter.config).to(device)
         # The order of what follows is part of the recipe: weights are drawn before anything else is.
         parts = [self._render(store) for store in self.stores]
         self.batches = Batches(
             parts,
             [data.weight for data in config.data],
             self.lifter.spec,
-            self.lifter.normalise,
+            # A prior looks at no keypoints.
+            keep_pixels if isinstance(self.lifter, HeatmapDiffusion) else self.lifter.normalise,
             config.batch_size,
             config.seed,
             device,
@@ -100,6 +114,8 @@ class Training:
         )
         if isinstance(self.lifter, SimpleBaseline):
             self.lifter.standardise(self.batches.inputs, self.batches.poses)
+        elif isinstance(self.lifter, HeatmapDiffusion):
+            self.lifter.network.standardise(self.batches.poses / 1000.0)
         self.average = ModelEmaV3(self.lifter, decay=config.ema_decay, use_warmup=True)
         if config.compile:
             # After the copy that is averaged and validated, whose windows have many shapes.
@@ -180,7 +196,7 @@ class Training:
                     module.momentum = momentum
         batch = self.batches.draw(step)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=config.amp == "bf16"):
-            loss = self.objective(self.lifter, batch, config.loss, step / config.steps)
+            loss = self.recipe.objective(self.lifter, batch, config.loss, step / config.steps)
         value = float(loss.total.detach())
         if not math.isfinite(value):
             raise NotFiniteError(
@@ -196,7 +212,7 @@ class Training:
     def _validate(self) -> None:
         """Score the averaged weights on the validation subjects and keep them if they are the best so far."""
         state = self.state
-        numbers = validate(self.average.module, self.validation, self.config.flip)
+        numbers = self.recipe.validate(self.average.module, self.validation, self.config.flip)
         score = sum(numbers.values()) / len(numbers)
         if not math.isfinite(score):
             raise NotFiniteError(

@@ -9,12 +9,16 @@ from torch.nn import functional
 
 from posebench.skeletons import HUMAN36M_17
 from zoo.blocks.diffusion import TIMESTEPS, add_noise, cosine_schedule
+from zoo.guidance.sampler import BOUND
 from zoo.lifters.d3dp import D3DP
 from zoo.lifters.dreampose3d import DreamPose3D
+from zoo.lifters.heatmap_diffusion import HeatmapDiffusion
 from zoo.training.batches import TrainingBatch
 from zoo.training.config import LossConfig
 
 METRES = 0.001
+#: Times at which a prior is validated: little noise, half, nearly all.
+VALIDATION_TIMES = (100, 300, 500, 700)
 
 
 class Loss(NamedTuple):
@@ -79,6 +83,42 @@ def dreampose3d(lifter: DreamPose3D, batch: TrainingBatch, loss: LossConfig, don
         parts["accuracy"] = (logits.argmax(-1) == batch.actions).float().mean()
         total = total + loss.action * parts["action"]
     return Loss(total, {name: value.detach() for name, value in parts.items()})
+
+
+def prior(lifter: HeatmapDiffusion, batch: TrainingBatch, loss: LossConfig, done: float) -> Loss:
+    """Squared error of the noise in noisy poses, of times drawn uniformly (DDPM); no image, no keypoint has a part."""
+    clean = lifter.network.inward(batch.returned * METRES)
+    times = torch.randint(TIMESTEPS, (len(clean),))
+    noise = torch.randn(clean.shape)
+    left = torch.tensor(cosine_schedule(), dtype=torch.float32)[times]
+    times, noise, left = (drawn.to(clean.device) for drawn in (times, noise, left))
+    predicted = lifter(add_noise(clean, noise, left), times).float()
+    error = functional.mse_loss(predicted, noise)
+    return Loss(error, {"pose": _clean_error(lifter, clean, noise, left, predicted.detach()), "noise": error})
+
+
+def denoising_error(lifter: HeatmapDiffusion, poses: Tensor, generator: torch.Generator) -> dict[int, float]:
+    """What validation of a prior is: mean joint distance in mm of the clean poses that are made of noisy ones.
+
+    `poses` are (n, frames, 17, 3) root-relative mm; the times are `VALIDATION_TIMES`, the noise is the generator's.
+    """
+    clean = lifter.network.inward(poses * METRES)
+    schedule, errors = cosine_schedule(), {}
+    for time in VALIDATION_TIMES:
+        noise = torch.randn(clean.shape, generator=generator).to(clean.device)
+        left = clean.new_full((len(clean),), schedule[time])
+        times = torch.full((len(clean),), time, device=clean.device)
+        predicted = lifter(add_noise(clean, noise, left), times)
+        errors[time] = float(_clean_error(lifter, clean, noise, left, predicted))
+    return errors
+
+
+def _clean_error(lifter: HeatmapDiffusion, clean: Tensor, noise: Tensor, left: Tensor, predicted: Tensor) -> Tensor:
+    """In mm: how far the clean pose is off that the predicted noise leaves, each coordinate within the sampler's bound."""
+    share = left.view(-1, 1, 1, 1)
+    found = (add_noise(clean, noise, left) - (1 - share).sqrt() * predicted) / share.sqrt()
+    outward = lifter.network.outward
+    return mpjpe(outward(found.clamp(-BOUND, BOUND)), outward(clean)) / METRES
 
 
 def mpjpe(predicted: Tensor, poses: Tensor) -> Tensor:

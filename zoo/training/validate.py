@@ -15,6 +15,7 @@ from posebench.prediction.spec import LifterSpec
 from posebench.prediction.windows import plan_windows
 from posebench.seeding import torch_generator
 from posebench.skeletons import HUMAN36M_17
+from zoo.training.objectives import denoising_error
 from zoo.training.stores import TrainingStore
 
 #: Dimensions of a lifter's poses (batch, hypotheses, frames, joints, 3) when there are several.
@@ -59,6 +60,28 @@ def read_validation(
                 )
                 found.append(ValidationSequence(f"{store.name}/{name}", inputs, relative, keep, draws))
     return found
+
+
+@torch.no_grad()
+def validate_prior(lifter: nn.Module, sequences: Sequence[ValidationSequence], flip: bool) -> dict[str, float]:
+    """What selects a prior of poses, which lifts nothing by itself: `denoising_error` in mm of each data set, as `dataset/denoised`.
+
+    Mean over times and frames. 2D sources have no part: one is enough. Of a sequence whole windows count.
+    """
+    lifter.eval()
+    total: dict[str, float] = {}
+    count: dict[str, int] = {}
+    for number, sequence in enumerate(sequences):
+        length: int = lifter.spec.window  # type: ignore[union-attr, assignment]
+        if len(sequence.poses) < length:
+            continue
+        whole = len(sequence.poses) // length * length
+        windows = sequence.poses[:whole].view(-1, length, *sequence.poses.shape[1:])
+        errors = denoising_error(lifter, windows, torch_generator("zoo-validation", number))  # type: ignore[arg-type]
+        name = f"{sequence.label.split('/')[0]}/denoised"
+        total[name] = total.get(name, 0.0) + whole * sum(errors.values()) / len(errors)
+        count[name] = count.get(name, 0) + whole
+    return {name: total[name] / count[name] for name in sorted(total)}
 
 
 @torch.no_grad()

@@ -1,0 +1,1 @@
+"""Steering samples of an unconditional prior of poses by what an image shows."""

@@ -1,0 +1,128 @@
+"""Many plausible poses of heatmaps, by a prior that never saw an image: unconditional diffusion, steered while it samples.
+
+Snelgar, Xu, Gould, Zheng, Asthana, "Flexible geometric guidance" (arXiv 2602.03126), as far as it is known: a diffusion
+over root-relative poses, trained on 3D alone, and gradients of a detector's heatmaps where a sample projects. The
+energy, its schedule, the root and the sampler are this project's choice, explained in `zoo/guidance`.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from posebench.errors import LifterContractError, UsageError
+from posebench.prediction.lifter import Lifted, LifterInputs
+from zoo.blocks.pose_prior import JOINTS, PosePrior
+from zoo.guidance.camera import assumed_lens, rays
+from zoo.guidance.evidence import HeatmapEvidence
+from zoo.guidance.sampler import Guidance, Samples, Seen, sample
+from zoo.specs import heatmap_diffusion as specs
+
+MILLIMETRES = 1000.0
+#: Poses that are sampled in one tensor: more are sampled part by part, so that memory stays bounded.
+TOGETHER = 4096
+
+
+class HeatmapDiffusion(nn.Module):
+    """The lifter: evidence from heatmaps, samples of the prior, metres to mm.
+
+    `frames`
+        1 for a prior of single poses, more for one of short motions.
+    `dim`, `depth`, `heads`, `dropout`
+        Of the prior; single poses have no heads, motions no dropout.
+    `hypotheses`, `steps`
+        How many poses are sampled of every window, and in how many steps.
+    `scale`, `ancestral`, `through_network`
+        See `zoo.guidance.sampler.Guidance`.
+    `camera`
+        `assumed`: a plain lens whose focal length is `focal` image widths; `granted`: the true one.
+    `root`
+        `solved` from the evidence; `granted`: at the true depth, for comparison with papers that use it.
+    `fps`
+        Frame rate of the training data; only declared.
+    """
+
+    def __init__(
+        self,
+        frames: int = 1,
+        dim: int = 208,
+        depth: int = 4,
+        heads: int = 4,
+        dropout: float = 0.0,
+        hypotheses: int = 10,
+        steps: int = 25,
+        scale: float = 1.0,
+        ancestral: float = 1.0,
+        through_network: bool = True,
+        camera: str = "assumed",
+        focal: float = 1.15,
+        root: str = "solved",
+        fps: float | None = None,
+    ) -> None:
+        super().__init__()
+        if hypotheses < 1:
+            raise UsageError(f"{hypotheses} hypotheses cannot be sampled; give 1 or more.")
+        self.spec = specs.spec({"frames": frames, "camera": camera, "root": root, "fps": fps})
+        self.network = PosePrior(frames, dim, depth, heads, dropout)
+        self.guidance = Guidance(steps, scale, ancestral, through_network)
+        self.hypotheses, self.camera, self.focal, self.root = hypotheses, camera, focal, root
+
+    def forward(self, noisy: Tensor, time: Tensor) -> Tensor:
+        """What training calls: the noise in standardised poses (batch, frames, 16, 3) at times (batch,)."""
+        noise: Tensor = self.network(noisy, time)
+        return noise
+
+    def lift(self, inputs: LifterInputs) -> Lifted:
+        """Poses (batch, hypotheses, window, 17, 3) in root-relative mm, and the mean root in camera mm."""
+        if inputs.heatmaps is None:
+            raise LifterContractError("heatmap_diffusion was handed no heatmaps; grant the privilege 'heatmaps'.")
+        frames = inputs.keypoints.shape[1]
+        noises = _Noises(inputs, (self.hypotheses, frames, JOINTS, 3))
+        parts = []
+        # Gradients are needed while sampling, and what was made in inference mode has none.
+        with torch.inference_mode(False):
+            lens = self._lens(inputs)
+            together = max(1, TOGETHER // (self.hypotheses * frames))
+            for first in range(0, len(inputs.keypoints), together):
+                chosen = slice(first, first + together)
+                seen = self._seen(inputs, lens, chosen)
+                parts.append(sample(self.network, seen, self.guidance, lambda chosen=chosen: noises.next(chosen)))  # type: ignore[misc]
+        return Lifted(
+            poses=torch.cat([part.poses for part in parts]).float() * MILLIMETRES,
+            root=torch.cat([_mean_root(part) for part in parts]).float() * MILLIMETRES,
+        )
+
+    def _lens(self, inputs: LifterInputs) -> Tensor:
+        if self.camera == "assumed":
+            return assumed_lens(inputs.image_size.clone(), self.focal)
+        if inputs.lens is None:
+            raise LifterContractError("camera: granted was handed no lens; grant the privilege 'intrinsics'.")
+        return inputs.lens.clone()
+
+    def _seen(self, inputs: LifterInputs, lens: Tensor, chosen: slice) -> Seen:
+        assert inputs.heatmaps is not None
+        maps, crop = inputs.heatmaps.read(chosen).clone(), inputs.heatmaps.crop[chosen].clone()
+        confidence = inputs.confidence[chosen].clone()
+        evidence = HeatmapEvidence.of_maps(maps.flatten(0, 1), crop.flatten(0, 1), confidence.flatten(0, 1))
+        if self.root == "solved":
+            return Seen(evidence, lens)
+        if inputs.root_depth is None:
+            raise LifterContractError("root: granted was handed no root depth; grant the privilege 'root_depth'.")
+        along = rays(evidence.centre[:, 0], lens).view(*confidence.shape[:2], 3)
+        depth = inputs.root_depth[chosen].clone()[..., None] / MILLIMETRES
+        return Seen(evidence, lens, (along / along[..., 2:] * depth)[:, None])
+
+
+class _Noises:
+    """Noise step by step, the same for a window whichever others are sampled with it."""
+
+    def __init__(self, inputs: LifterInputs, shape: tuple[int, ...]) -> None:
+        self.inputs, self.shape = inputs, shape
+
+    def next(self, chosen: slice) -> Tensor:
+        """(windows, *shape) of the chosen windows' own streams."""
+        drawn = [torch.randn(self.shape, generator=stream) for stream in self.inputs.noise_streams[chosen]]
+        return torch.stack(drawn).to(self.inputs.keypoints.device)
+
+
+def _mean_root(samples: Samples) -> Tensor:
+    assert samples.roots is not None
+    return samples.roots.mean(dim=1)
