@@ -1,14 +1,13 @@
 """Samples of a prior that agree with an image: DDIM steps whose clean-pose estimate is drawn to the evidence.
 
-At each step the prior gives a clean pose x0 for the noisy x_t. Projected, its joints have evidence near by, at a distance d
-of variance s^2 (the blur of the maps at this step); x0 itself is known up to r^2 = 1 - a, for coordinates of unit
-variance. With both taken as Gaussian, the estimate that has seen the image is
+At each step the prior gives a clean pose x0 for the noisy x_t. It is known up to r^2 = 1 - a, for coordinates of unit
+variance, so what the image says of it is its heatmaps blurred by r, each joint by its own r in pixels. The estimate that has
+seen the image is then, with the score of both (diffusion posterior sampling; Chung et al., ICLR 2023),
 
-    x0 + (1 - a) / sqrt(a) (dx0 / dx_t)^T (d / (r^2 + s^2))
+    x0 + (1 - a) / sqrt(a) (dx0 / dx_t)^T  d log H_r(project(x0 + root)) / dx0
 
-(Song, Vahdat, Mardani, Kautz, ICLR 2023, for linear measurements): the gradient goes through the clean-pose estimate, so
-what is seen of one joint moves the others, and in depth, as the prior has it. Without the network's derivative the
-middle factor is taken as sqrt(a), which is cheaper and moves each joint alone.
+The gradient goes through the clean-pose estimate, so what is seen of one joint moves the others, and in depth, as the
+prior has it. Without the network's derivative the middle factor is taken as sqrt(a): cheaper, and each joint moves alone.
 """
 
 import math
@@ -38,7 +37,7 @@ class Guidance:
     `steps`
         Of the sampler.
     `scale`
-        How much the evidence counts: its variance is divided by this. 0 is the prior alone.
+        What the gradient of the evidence is multiplied by. 1 is what it says; 0 is the prior alone.
     `ancestral`
         Share of fresh noise in a step: 0 is DDIM, 1 the ancestral sampler.
     `through_network`
@@ -96,79 +95,71 @@ def sample(
     left = cosine_schedule()
     x = noise()
     windows, hypotheses = x.shape[:2]
-    times = ddim_times(guidance.steps, FIRST_TIME + 1)
-    roots: Tensor | None = None
-    for number, (time, after) in enumerate(times):
+    steered = seen is not None and guidance.scale > 0
+    for time, after in ddim_times(guidance.steps, FIRST_TIME + 1):
         share = left[time]
-        with torch.set_grad_enabled(seen is not None and guidance.through_network and guidance.scale > 0):
+        with torch.set_grad_enabled(steered and guidance.through_network):
             noisy = x.detach().flatten(0, 1).requires_grad_(torch.is_grad_enabled())
             predicted = prior(noisy, torch.full((len(noisy),), time, device=x.device))
             clean = (noisy - math.sqrt(1 - share) * predicted) / math.sqrt(share)
         estimate = clean.detach().clamp(-BOUND, BOUND)
-        if seen is not None and guidance.scale > 0:
-            level = seen.evidence.level(number / len(times))
-            pull, roots = _pull(prior, seen, estimate.unflatten(0, (windows, hypotheses)), level, share, guidance.scale)
-            pull = pull.flatten(0, 1)
+        if seen is not None and steered:
+            slope = _slope(prior, seen, estimate.unflatten(0, (windows, hypotheses)), math.sqrt(1 - share))
             if guidance.through_network:
-                (pull,) = torch.autograd.grad(clean, noisy, pull)
-                estimate = estimate + (1 - share) / math.sqrt(share) * pull
-            else:
-                estimate = estimate + (1 - share) * pull
-            estimate = estimate.clamp(-BOUND, BOUND)
+                (slope,) = torch.autograd.grad(clean, noisy, slope)
+                slope = slope / math.sqrt(share)
+            estimate = (estimate + (1 - share) * guidance.scale * slope).clamp(-BOUND, BOUND)
         estimate = estimate.unflatten(0, (windows, hypotheses))
         if known is not None:
             estimate = torch.where(known.isnan(), estimate, known)
         x = estimate if after < 0 else ddim_step(x, estimate, left, time, after, noise(), guidance.ancestral)
     poses = prior.outward(x)
-    if seen is not None:
-        roots = _placed(seen, poses, seen.evidence.level(1.0))[0]
+    roots = None if seen is None else _by_window(_place(prior, seen, _by_frame(poses), 0.0)[0], poses.shape[2])
     return Samples(poses, roots)
 
 
-def _pull(
-    prior: PosePrior, seen: Seen, estimate: Tensor, level: int, share: float, scale: float
-) -> tuple[Tensor, Tensor]:
-    """d / (r^2 + s^2) in standardised coordinates, (windows, hypotheses, frames, 16, 3), and the roots."""
-    poses = prior.outward(estimate)
-    roots, pixels, nearby = _placed(seen, poses, level)
-    # From pixels to metres at the joint's depth, across the optical axis.
-    metres = (poses + roots[..., None, :])[..., 2:].clamp(min=1e-3) / seen.lens[:2]
-    apart = torch.cat([(nearby - pixels) * metres, torch.zeros_like(metres[..., :1])], dim=-1)
+def _slope(prior: PosePrior, seen: Seen, estimate: Tensor, deviation: float) -> Tensor:
+    """Gradient of the evidence by standardised coordinates (windows * hypotheses, frames, 16, 3), known up to `deviation`."""
+    frames = estimate.shape[2]
+    # Where a pose stands is solved for the estimate as it is, and then held.
+    roots, level = _place(prior, seen, _by_frame(prior.outward(estimate)), deviation)
+    with torch.enable_grad():
+        varied = estimate.detach().requires_grad_(True)
+        points = _by_frame(prior.outward(varied)) + roots[..., None, :]
+        density = seen.evidence.log_density(project(points, seen.lens), level)
+        total = (seen.evidence.weight[:, None] * density).sum()
+        (slope,) = torch.autograd.grad(total, varied)
+    return slope.reshape(-1, frames, *slope.shape[3:])
+
+
+def _place(prior: PosePrior, seen: Seen, poses: Tensor, deviation: float) -> tuple[Tensor, Tensor]:
+    """Roots (n, m, 3) of poses (n, m, 17, 3) in metres, and the blur (n, 17) at which each joint sees the evidence."""
     evidence = seen.evidence
-    windows, _, frames = poses.shape[:3]
-    spread = evidence.deviation(level).mean(-1).view(windows, 1, frames, 1) * metres.mean(-1)
-    weight = evidence.weight.view(windows, 1, frames, -1)[..., 1:, None]
-    unit = prior.deviation
-    variance = spread[..., 1:, None].square() / scale / unit.square()
-    pull = weight * (apart[..., 1:, :] / unit) / ((1 - share) * weight + variance)
-    return pull, roots
-
-
-def _placed(seen: Seen, poses: Tensor, level: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Roots, pixels and the evidence near them of poses (windows, hypotheses, frames, 17, 3) in metres."""
-    evidence = seen.evidence
-    frames = poses.shape[2]
-
-    def by_frame(values: Tensor) -> Tensor:
-        """(windows, hypotheses, frames, ...) to (windows * frames, hypotheses, ...)."""
-        return values.transpose(1, 2).flatten(0, 1)
-
-    def by_window(values: Tensor) -> Tensor:
-        return values.view(-1, frames, *values.shape[1:]).transpose(1, 2)
-
-    standing = by_frame(poses)
-    weight = evidence.weight[:, None].expand(standing.shape[:-1])
+    weight = evidence.weight[:, None].expand(poses.shape[:-1])
     if seen.roots is not None:
-        roots = by_frame(seen.roots.expand(*poses.shape[:3], 3))
-        pixels = project(standing + roots[..., None, :], seen.lens)
-        nearby = evidence.nearby(pixels, level)
-    else:
-        nearby = evidence.centre[:, None].expand(*standing.shape[:-1], 2)
-        # First where all of the evidence is, then where it is near the pose that stands there.
-        for _ in range(2):
-            roots = place_root(standing, rays(nearby, seen.lens), weight)
-            pixels = project(standing + roots[..., None, :], seen.lens)
-            nearby = evidence.nearby(pixels, level)
-        roots = place_root(standing, rays(nearby, seen.lens), weight)
-        pixels = project(standing + roots[..., None, :], seen.lens)
-    return by_window(roots), by_window(pixels), by_window(nearby)
+        roots = _by_frame(seen.roots.expand(-1, poses.shape[1], -1, -1))
+        return roots, _level(prior, seen, roots, deviation)
+    # First where all of the evidence is, then where it is near the pose that stands there.
+    roots = place_root(poses, rays(evidence.centre, seen.lens)[:, None].expand(poses.shape), weight)
+    for _ in range(2):
+        level = _level(prior, seen, roots, deviation)
+        nearby = evidence.nearby(project(poses + roots[..., None, :], seen.lens), level)
+        roots = place_root(poses, rays(nearby, seen.lens), weight)
+    return roots, level
+
+
+def _level(prior: PosePrior, seen: Seen, roots: Tensor, deviation: float) -> Tensor:
+    """The blur (n, 17) for poses whose standardised coordinates are known up to `deviation`, standing at roots (n, m, 3)."""
+    metres = deviation * torch.cat([prior.deviation[:1], prior.deviation]).mean(-1)
+    pixels = seen.lens[:2].mean() / roots[..., 2].mean(-1, keepdim=True).clamp(min=1e-3) * metres
+    return seen.evidence.level(pixels)
+
+
+def _by_frame(values: Tensor) -> Tensor:
+    """(windows, hypotheses, frames, ...) to (windows * frames, hypotheses, ...)."""
+    return values.transpose(1, 2).flatten(0, 1)
+
+
+def _by_window(values: Tensor, frames: int) -> Tensor:
+    """The inverse of `_by_frame`."""
+    return values.view(-1, frames, *values.shape[1:]).transpose(1, 2)

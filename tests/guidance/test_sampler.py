@@ -1,0 +1,186 @@
+"""Guided samples of a prior that is known exactly: independent Gaussian coordinates."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from posebench.errors import UsageError
+from zoo.blocks.diffusion import cosine_schedule
+from zoo.blocks.pose_prior import JOINTS, PosePrior
+from zoo.guidance.camera import project
+from zoo.guidance.evidence import HeatmapEvidence
+from zoo.guidance.sampler import Guidance, Samples, Seen, sample
+
+LENS = torch.tensor([1150.0, 1150.0, 500.0, 500.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+LEFT = torch.tensor(cosine_schedule())
+ROOT = torch.tensor([0.2, 0.1, 4.0])
+#: Deviation of every coordinate of the prior, in metres.
+DEVIATION = 0.1
+
+
+class Gaussian(nn.Module):
+    """The noise in standard normal coordinates: of x_t = sqrt(a) x + sqrt(1 - a) e, the mean of e is sqrt(1 - a) x_t."""
+
+    def forward(self, noisy: Tensor, time: Tensor) -> Tensor:
+        return (1 - LEFT[time]).sqrt().view(-1, 1, 1, 1) * noisy
+
+
+def standing() -> Tensor:
+    """Mean pose (16, 3) in metres: joints around the root, at several depths."""
+    return 0.4 * torch.randn(JOINTS, 3, generator=torch.Generator().manual_seed(3))
+
+
+def prior() -> PosePrior:
+    made = PosePrior(1, 8, 1, 1, 0.0)
+    made.noise = Gaussian()
+    made.mean.copy_(standing())
+    made.deviation.fill_(DEVIATION)
+    return made
+
+
+class Noise:
+    def __init__(self, *shape: int) -> None:
+        self.shape, self.generator, self.drawn = shape, torch.Generator().manual_seed(0), 0
+
+    def __call__(self) -> Tensor:
+        self.drawn += 1
+        return torch.randn(self.shape, generator=self.generator)
+
+
+def true_pose() -> Tensor:
+    """A pose (17, 3) that the prior can well have, its root at 0."""
+    joints = standing() + 0.8 * DEVIATION * torch.randn(JOINTS, 3, generator=torch.Generator().manual_seed(4))
+    return torch.cat([torch.zeros(1, 3), joints])
+
+
+def keypoints(deviation: float = 6.0, missing: tuple[int, ...] = (), confidence: float = 1.0) -> HeatmapEvidence:
+    pixels = project(true_pose() + ROOT, LENS)
+    pixels[list(missing)] = torch.nan
+    return HeatmapEvidence.of_keypoints(pixels[None], torch.full((1, 17), confidence), torch.tensor([deviation]))
+
+
+def drawn(evidence: HeatmapEvidence | None, count: int = 200, **guidance: object) -> Samples:
+    seen = None if evidence is None else Seen(evidence, LENS)
+    made = Guidance(**({"steps": 40} | guidance))  # type: ignore[arg-type]
+    return sample(prior(), seen, made, Noise(1, count, 1, JOINTS, 3))
+
+
+def misses(samples: Samples) -> Tensor:
+    """Pixels (count, 17, 2) that the samples project beside the true ones."""
+    assert samples.roots is not None
+    seen = project(samples.poses[0, :, 0] + samples.roots[0, :, 0, None], LENS)
+    return seen - project(true_pose() + ROOT, LENS)
+
+
+@pytest.mark.parametrize("ancestral", [0.0, 1.0])
+def test_without_evidence_the_samples_are_the_prior_s(ancestral: float) -> None:
+    samples = drawn(None, ancestral=ancestral)
+    assert samples.roots is None
+    assert samples.poses.shape == (1, 200, 1, 17, 3)
+    assert not samples.poses[..., 0, :].any()
+    standard = (samples.poses[0, :, 0, 1:] - standing()) / DEVIATION
+    assert standard.mean().item() == pytest.approx(0, abs=0.05)
+    assert standard.std().item() == pytest.approx(1, abs=0.07)
+
+
+def test_a_scale_of_nothing_is_the_prior() -> None:
+    one, other = drawn(None), drawn(keypoints(), scale=0.0)
+    assert torch.equal(one.poses, other.poses)
+    assert other.roots is not None
+
+
+@pytest.mark.parametrize("through_network", [True, False])
+def test_samples_agree_with_what_is_seen_and_keep_the_prior_s_depth(through_network: bool) -> None:
+    samples = drawn(keypoints(), through_network=through_network)
+    before = drawn(None)
+    assert misses(samples).norm(dim=-1).mean() < 12
+    assert samples.roots is not None
+    assert (samples.roots[0, :, 0] - ROOT).norm(dim=-1).median() < 0.35
+    # Nobody saw depth, so it is as uncertain as the prior.
+    spread, free = (made.poses[0, :, 0, 1:].std(dim=0).mean(dim=0) for made in (samples, before))
+    assert spread[2] > 0.7 * free[2]
+    assert spread[:2].max() < 0.5 * free[:2].min()
+
+
+def test_the_spread_follows_the_evidence() -> None:
+    """Twice as blunt evidence leaves samples spread about twice as far, beneath what the prior allows."""
+    spreads = [misses(drawn(keypoints(deviation))).std(dim=0).mean().item() for deviation in (6.0, 12.0, 24.0)]
+    assert spreads[0] < spreads[1] < spreads[2]
+    # The exact posterior: prior and evidence both Gaussian, about 1150 / 4 pixels a metre.
+    wide = DEVIATION * 1150 / 4
+    for deviation, spread in zip((6.0, 12.0, 24.0), spreads, strict=True):
+        expected = 1 / math.sqrt(1 / wide**2 + 1 / deviation**2)
+        assert 0.6 * expected < spread < 1.6 * expected
+
+
+def test_a_missing_joint_is_left_to_the_prior() -> None:
+    samples, whole = drawn(keypoints(missing=(13,))), drawn(keypoints())
+    free = drawn(None).poses[0, :, 0, 13, :2].std(dim=0).mean()
+    assert samples.poses[0, :, 0, 13, :2].std(dim=0).mean() > 0.8 * free
+    assert whole.poses[0, :, 0, 13, :2].std(dim=0).mean() < 0.5 * free
+
+
+def test_less_confidence_pulls_less() -> None:
+    strong, weak = (misses(drawn(keypoints(confidence=c))).norm(dim=-1).mean() for c in (1.0, 0.05))
+    assert strong < weak
+
+
+def test_two_peaks_give_two_groups_of_poses() -> None:
+    """A wrist seen in two places, equally likely: some samples have it here, some there, few between."""
+    one = keypoints(6.0)
+    pixels = project(true_pose() + ROOT, LENS)
+    other = pixels.clone()
+    apart = torch.tensor([70.0, 0.0])
+    pixels[13], other[13] = pixels[13] - apart / 2, other[13] + apart / 2
+    left, right = (
+        HeatmapEvidence.of_keypoints(torch.cat([seen[None]]), torch.ones(1, 17), torch.tensor([6.0])) for seen in (pixels, other)
+    )  # fmt: skip
+    side = one.logarithms.shape[-1]
+    maps = (left.logarithms[-1].exp() + right.logarithms[-1].exp()).view(1, 17, side, side)
+    torch.testing.assert_close(left.crop, right.crop, rtol=0, atol=40)
+    both = HeatmapEvidence.of_maps(maps, (left.crop + right.crop) / 2, torch.ones(1, 17))
+    samples = drawn(both)
+    assert samples.roots is not None
+    seen = project(samples.poses[0, :, 0] + samples.roots[0, :, 0, None], LENS)[:, 13, 0] - (pixels + other)[13, 0] / 2
+    groups = (seen < -15).float().mean(), (seen > 15).float().mean()
+    assert min(groups) > 0.2
+    assert sum(groups) > 0.8
+
+
+def test_one_batch_is_a_loop_over_hypotheses_and_windows() -> None:
+    evidence = keypoints()
+    whole = drawn(evidence, count=3, steps=10, ancestral=0.0)
+    made, noise = Guidance(steps=10, ancestral=0.0), Noise(1, 3, 1, JOINTS, 3)
+    begin = [noise() for _ in range(11)]
+    for number in range(3):
+        stream = iter([step[:, number : number + 1] for step in begin])
+        alone = sample(prior(), Seen(evidence, LENS), made, lambda stream=stream: next(stream))  # type: ignore[misc]
+        torch.testing.assert_close(alone.poses[0, 0], whole.poses[0, number], rtol=0, atol=1e-4)
+
+
+def test_a_root_that_is_given_is_taken() -> None:
+    roots = ROOT.view(1, 1, 1, 3)
+    noise = Noise(1, 20, 1, JOINTS, 3)
+    samples = sample(prior(), Seen(keypoints(), LENS, roots), Guidance(steps=20), noise)
+    assert samples.roots is not None
+    assert torch.equal(samples.roots, roots.expand(1, 20, 1, 3))
+    assert misses(samples).norm(dim=-1).mean() < 12
+
+
+def test_what_is_known_stays() -> None:
+    known = torch.full((1, 5, 1, JOINTS, 3), torch.nan)
+    known[..., 3, :] = 0.7
+    samples = sample(prior(), None, Guidance(steps=10), Noise(1, 5, 1, JOINTS, 3), known)
+    expected = standing()[3] + 0.7 * DEVIATION
+    torch.testing.assert_close(samples.poses[0, :, 0, 4], expected.expand(5, 3), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [({"steps": 0}, "0 steps cannot be sampled"), ({"scale": -1.0}, "scale -1.0"), ({"ancestral": 2.0}, "ancestral 2.0")],
+)
+def test_impossible_guidance_is_refused(wrong: dict[str, float], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        Guidance(**wrong)  # type: ignore[arg-type]
