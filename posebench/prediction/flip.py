@@ -20,6 +20,8 @@ def check_flip(spec: LifterSpec, name: str) -> None:
     """Raise `UsageError` for a lifter whose output has no mirror image about the image's middle."""
     if spec.flips_itself:
         raise UsageError(f"{name} flips inside of its own steps, by its configuration: leave --flip away.")
+    if spec.samples:
+        raise UsageError(f"{name} draws samples, and the mean of two unrelated ones is no pose: run it without flip.")
     if spec.space == "camera":
         raise UsageError(
             f"{name} predicts in the space {spec.space!r}: flip is only defined for root_relative poses and image25d."

@@ -86,7 +86,7 @@ def _random_inputs(
     privileges = lifter.spec.privileges
     stream = torch_generator("mock", lifter.name)
     keypoints = 300 + 400 * torch.rand((batch, frames, joints, 2), generator=stream)
-    maps = _random_heatmaps(keypoints, skeleton, device) if "heatmaps" in privileges else None
+    maps = heatmaps_of(keypoints, skeleton, device) if "heatmaps" in privileges else None
     inputs = LifterInputs(
         keypoints=keypoints,
         confidence=torch.ones(batch, frames, joints),
@@ -106,7 +106,7 @@ def _random_inputs(
     return replace(inputs, **moved)
 
 
-def _random_heatmaps(keypoints: torch.Tensor, skeleton: Skeleton, device: torch.device) -> LazyHeatmaps:
+def heatmaps_of(keypoints: torch.Tensor, skeleton: Skeleton, device: torch.device) -> LazyHeatmaps:
     """Heatmaps around keypoints (batch, frames, joints, 2), all of them frames of one sequence."""
     batch, frames, joints, _ = keypoints.shape
     count = batch * frames

@@ -8,7 +8,7 @@ import torch
 
 from posebench.prediction.create import LoadedLifter, build_module
 from posebench.prediction.lifter import LifterInputs
-from posebench.prediction.mock import MOCK_CAMERA, random_sequence
+from posebench.prediction.mock import MOCK_CAMERA, heatmaps_of, random_sequence
 from posebench.prediction.spec import ANY_JOINTS, LifterSpec
 from posebench.registry.resolve import resolve_model
 from posebench.seeding import torch_generator
@@ -69,6 +69,21 @@ SMALL_LIFTERS = (
         "motionagformer", {**FRAMES, "layers": 2, "dim": 32, "dim_rep": 32, "output": "camera"}, variant="camera"
     ),
     SmallLifter("ktpformer", TRANSFORMER),
+    SmallLifter(
+        "heatmap_diffusion",
+        {"frames": 1, "dim": 32, "depth": 2, "hypotheses": 2, "steps": 3},
+        bfloat16=0.0,
+        generative=True,
+        compiled="network",
+    ),
+    SmallLifter(
+        "heatmap_diffusion",
+        {**TRANSFORMER, "hypotheses": 2, "steps": 3, "camera": "granted", "root": "granted"},
+        bfloat16=0.0,
+        generative=True,
+        compiled="network",
+        variant="motion",
+    ),
 )
 
 
@@ -100,13 +115,16 @@ def person(spec: LifterSpec, batch: int = 2) -> LifterInputs:
     stream = torch_generator("small-lifters", spec.skeleton)
     standing = 500 + 150 * torch.randn((batch, 1, joints, 2), generator=stream)
     swaying = 30 * torch.sin(torch.arange(frames) * 0.3 + torch.rand((batch, 1, 1, 1), generator=stream) * math.tau)
+    keypoints = standing + swaying.transpose(1, 3)
+    heatmaps = heatmaps_of(keypoints, skeleton_of(spec), torch.device("cpu"))
     return LifterInputs(
-        keypoints=standing + swaying.transpose(1, 3),
+        keypoints=keypoints,
         confidence=torch.rand((batch, frames, joints), generator=stream),
         image_size=torch.tensor([1000.0, 1000.0]),
         fps=50.0,
         lens=torch.tensor(MOCK_CAMERA.lens) if "intrinsics" in spec.privileges else None,
         root_depth=torch.full((batch, frames), 5000.0) if "root_depth" in spec.privileges else None,
+        heatmaps=heatmaps if "heatmaps" in spec.privileges else None,
         noise_streams=noise_streams(batch),
     )
 

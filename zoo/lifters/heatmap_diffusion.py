@@ -38,6 +38,8 @@ class HeatmapDiffusion(nn.Module):
         `solved` from the evidence; `granted`: at the true depth, for comparison with papers that use it.
     `fps`
         Frame rate of the training data; only declared.
+
+    It computes in float32 whatever the precision of a run.
     """
 
     def __init__(
@@ -77,8 +79,9 @@ class HeatmapDiffusion(nn.Module):
         frames = inputs.keypoints.shape[1]
         noises = _Noises(inputs, (self.hypotheses, frames, JOINTS, 3))
         parts = []
-        # Gradients are needed while sampling, and what was made in inference mode has none.
-        with torch.inference_mode(False):
+        # Gradients are needed while sampling, and what was made in inference mode has none. Always float32: the first
+        # steps divide by the square root of what is left of the pose, and rounding would be tens of mm.
+        with torch.inference_mode(False), torch.autocast(inputs.keypoints.device.type, enabled=False):
             lens = self._lens(inputs)
             together = max(1, TOGETHER // (self.hypotheses * frames))
             for first in range(0, len(inputs.keypoints), together):
