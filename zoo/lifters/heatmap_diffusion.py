@@ -5,6 +5,8 @@ over root-relative poses, trained on 3D alone, and gradients of a detector's hea
 energy, its schedule, the root and the sampler are this project's choice, explained in `zoo/guidance`.
 """
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
@@ -81,13 +83,17 @@ class HeatmapDiffusion(nn.Module):
         parts = []
         # Gradients are needed while sampling, and what was made in inference mode has none. Always float32: the first
         # steps divide by the square root of what is left of the pose, and rounding would be tens of mm.
-        with torch.inference_mode(False), torch.autocast(inputs.keypoints.device.type, enabled=False):
+        kind, guidance = inputs.keypoints.device.type, self.guidance
+        if kind == "meta":
+            # Shapes alone are asked for, and every step has the same.
+            kind, guidance = "cpu", replace(guidance, steps=1)
+        with torch.inference_mode(False), torch.autocast(kind, enabled=False):
             lens = self._lens(inputs)
             together = max(1, TOGETHER // (self.hypotheses * frames))
             for first in range(0, len(inputs.keypoints), together):
                 chosen = slice(first, first + together)
                 seen = self._seen(inputs, lens, chosen)
-                parts.append(sample(self.network, seen, self.guidance, lambda chosen=chosen: noises.next(chosen)))  # type: ignore[misc]
+                parts.append(sample(self.network, seen, guidance, lambda chosen=chosen: noises.next(chosen)))  # type: ignore[misc]
         return Lifted(
             poses=torch.cat([part.poses for part in parts]).float() * MILLIMETRES,
             root=torch.cat([_mean_root(part) for part in parts]).float() * MILLIMETRES,
