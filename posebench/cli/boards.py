@@ -100,8 +100,11 @@ def reproduce(
     result.require()
 
 
-def schema() -> None:
+def schema(
+    timing: Annotated[bool, typer.Option("--timing", help="Of a record of `posebench time`.")] = False,
+) -> None:
     """Print the JSON Schema of a record."""
     from posebench.results.record import record_schema
+    from posebench.timing.record import timing_schema
 
-    print_json(record_schema())
+    print_json(timing_schema() if timing else record_schema())

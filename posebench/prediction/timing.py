@@ -1,4 +1,7 @@
-"""Forward passes on the clock: CUDA events on a GPU, `perf_counter_ns` on a CPU, warm-up apart."""
+"""Forward passes on the clock: CUDA events on a GPU, `perf_counter_ns` on a CPU, warm-up apart.
+
+The runner adds its passes up; `posebench time` reads them one by one.
+"""
 
 import time
 from collections.abc import Callable
@@ -12,13 +15,14 @@ T = TypeVar("T")
 
 @dataclass
 class ForwardClock:
-    """Adds up the time of forward passes and the unique frames they put out."""
+    """Adds up the time of forward passes and the unique frames they put out; `laps` are the passes one by one, in seconds."""
 
     device: torch.device
     seconds: float = 0.0
     frames: int = 0
     passes: int = 0
     warm_up_seconds: float = 0.0
+    laps: list[float] = field(default_factory=list)
     _pending: list[tuple[Any, Any]] = field(default_factory=list)
 
     @property
@@ -48,12 +52,17 @@ class ForwardClock:
             return result
         began = time.perf_counter_ns()
         result = forward()
-        self.seconds += (time.perf_counter_ns() - began) * 1e-9
+        self._add((time.perf_counter_ns() - began) * 1e-9)
         return result
 
     def settle(self) -> None:
         """Wait for the GPU and add what its events measured."""
         if self._pending:
             torch.cuda.synchronize(self.device)
-            self.seconds += sum(start.elapsed_time(end) for start, end in self._pending) * 1e-3
+            for start, end in self._pending:
+                self._add(start.elapsed_time(end) * 1e-3)
             self._pending.clear()
+
+    def _add(self, lap: float) -> None:
+        self.laps.append(lap)
+        self.seconds += lap

@@ -1,0 +1,118 @@
+"""One lifter in one dtype, ready to be timed, and beside it an untouched copy that says what is right."""
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from posebench.errors import UsageError
+from posebench.prediction.create import LoadedLifter
+from posebench.prediction.joints import JointConversion
+from posebench.prediction.lifter import Lifted, Lifter, LifterInputs
+from posebench.prediction.predict_sequence import check_shape, lift
+from posebench.prediction.run_options import Precision
+from posebench.prediction.runner import full_float32
+from posebench.timing.clips import Batch, ClipPool
+from posebench.timing.options import DType
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is timed (`lifter`), what is right (`scored`: float32, not compiled, never timed), and the clips of both."""
+
+    lifter: LoadedLifter
+    scored: LoadedLifter
+    joints: JointConversion
+    pool: ClipPool
+    dtype: DType
+    flip: bool
+
+    @property
+    def label(self) -> str:
+        """The lifter and its dtype."""
+        return f"{self.lifter.name} {self.dtype}"
+
+    def call(self, inputs: LifterInputs) -> Lifted:
+        """One forward pass as it is timed; inside `computing`."""
+        precision: Precision = "bf16" if self.dtype == "bf16" else "fp32"
+        return lift(self.lifter, self.joints.lifter, inputs, self.flip, precision)
+
+    def score(self, inputs: LifterInputs) -> Lifted:
+        """One forward pass as a run in float32 makes it."""
+        with full_float32():
+            return lift(self.scored, self.joints.lifter, inputs, self.flip)
+
+    def check(self, lifted: Lifted, batch: Batch) -> None:
+        """Raise `LifterContractError` for poses of a wrong shape."""
+        check_shape(self.lifter, self.joints.lifter, lifted, len(batch[1]), self.pool.rows)
+
+
+def make_subject(
+    lifter: LoadedLifter, joints: JointConversion, pool: ClipPool, dtype: DType, flip: bool, compile: bool
+) -> Subject:
+    """A subject whose copies share no state: what the timed one counts or remembers, the other does not know."""
+    scored = replace(lifter, module=copy.deepcopy(lifter.module))
+    own = replace(lifter, module=copy.deepcopy(lifter.module))
+    return Subject(timed_module(own, dtype, compile), scored, joints, pool, dtype, flip)
+
+
+def timed_module(lifter: LoadedLifter, dtype: DType, compile: bool) -> LoadedLifter:
+    """The lifter around which dtype and compilation stand; those of a run (fp32, bf16) need nothing around it."""
+    module = lifter.module
+    if dtype == "fp16":
+        module = _Half(module)
+    if compile:
+        module = _Compiled(module)
+    return replace(lifter, module=module)
+
+
+class _Half(nn.Module):
+    """A lifter under autocast to float16; it is handed float32 and what comes back is float32 again."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def lift(self, inputs: LifterInputs) -> Tensor | Lifted:
+        with torch.autocast(inputs.keypoints.device.type, torch.float16):
+            lifted = cast(Lifter, self.module).lift(inputs)
+        if isinstance(lifted, Tensor):
+            return lifted.float()
+        root, weight = lifted.root, lifted.weight
+        return Lifted(
+            lifted.poses.float(),
+            None if root is None else root.float(),
+            None if weight is None else weight.float(),
+        )
+
+
+class _Compiled(nn.Module):
+    """A lifter whose `lift` is compiled for each batch shape; where torch cannot trace (generators of noise) it stays plain."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+        self._compiled: Any = torch.compile(cast(Lifter, module).lift, dynamic=False)
+
+    def lift(self, inputs: LifterInputs) -> Tensor | Lifted:
+        try:
+            return cast("Tensor | Lifted", self._compiled(inputs))
+        except torch._dynamo.exc.BackendCompilerFailed as error:
+            raise UsageError(
+                f"torch.compile could not compile a lifter here ({str(error).splitlines()[0]}); leave --compile away."
+            ) from error
+
+
+@contextmanager
+def computing(dtype: DType) -> Iterator[None]:
+    """The global modes of a dtype inside, and as they were afterwards; no gradients, as in a run."""
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    with torch.inference_mode(), full_float32():
+        if dtype == "tf32":
+            torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+        yield
+    torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
