@@ -5,7 +5,7 @@ import sys
 import click
 import typer
 
-from posebench.cli import boards, convert, data, explain, lift, models, run, verify, weights
+from posebench.cli import boards, convert, data, explain, lift, models, run, sweep, time, verify, weights
 from posebench.cli.console import note
 from posebench.errors import PosebenchError
 
@@ -23,12 +23,14 @@ app = typer.Typer(
 )
 
 app.command("run")(run.run)
+app.command("sweep")(sweep.sweep)
 app.command("score")(run.score)
 app.command("show")(run.show)
 app.command("lift")(lift.lift)
 app.command("convert")(convert.convert)
 app.command("explain")(explain.explain)
 app.command("reproduce")(boards.reproduce)
+app.command("time")(time.time)
 app.command("mock")(models.mock)
 app.command("list")(models.list_all)
 app.command("info")(models.info)

@@ -1,5 +1,6 @@
 """`posebench run`, `posebench score` and `posebench show`."""
 
+from contextlib import closing, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -47,6 +48,12 @@ def run(
     steps: Annotated[int | None, typer.Option(help="Steps to draw them in.")] = None,
     precision: Annotated[str, typer.Option(help="fp32, or bf16: autocast to bfloat16.")] = "fp32",
     weights: Annotated[Path | None, typer.Option(help="A safetensors file instead of the registered weights.")] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="Share the sequences out among processes: local, or ray (an extra).")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes of the engine; default: one a GPU or core.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads of each; default: the cores shared out.")] = None,
+    ray_address: Annotated[str | None, typer.Option(help="Of a Ray cluster; default: RAY_ADDRESS.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Also write the record to this file.")] = None,
     predictions: Annotated[Path | None, typer.Option(help="Keep the predicted poses in this folder.")] = None,
     records: Annotated[Path | None, typer.Option(help="Folder of records (default: under POSEBENCH_DATA).")] = None,
@@ -75,7 +82,10 @@ def run(
         if output.is_dir():
             raise UsageError(f"--output {output} is a folder; give a file.")
     size = batch_size_of(batch_size)
-    with progress(STAGES) as report:
+    from posebench.engines.choose import choose_engine
+
+    chosen_engine = choose_engine(engine, workers, threads, ray_address, device)
+    with closing(chosen_engine) if chosen_engine else nullcontext(), progress(STAGES) as report:
         adapter = find_adapter(chosen.inputs.dataset)
         if adapter.generated and not is_prepared(adapter):
             prepare_dataset(adapter.name, None, lambda done, total: report("prepare", done, total))
@@ -91,7 +101,7 @@ def run(
         records_made = evaluate_beside(
             model, dataset=dataset, protocol=protocol, keypoints=keypoints, limit=limit, device=device, batch_size=size,
             flip=flip, resample=resample, seed=seed, hypotheses=hypotheses, steps=steps, precision=precision,
-            weights=weights, predictions=predictions, progress=report,
+            weights=weights, predictions=predictions, progress=report, engine=chosen_engine,
         )  # fmt: skip
     written = [write_record(record, folder / record.location) for record in records_made]
     if output is not None:
@@ -217,7 +227,8 @@ def print_record(record: "Record") -> None:
         facts.append(
             f"forward passes {timing.frames_per_second:,.0f} frames/s on {record.environment.gpu or record.environment.cpu}"
         )
-    facts.append(f"{timing.wall_seconds:.1f} s in all")
+    shared = f" by {timing.workers} worker processes" if timing.workers else ""
+    facts.append(f"{timing.wall_seconds:.1f} s in all{shared}")
     out().print("; ".join(facts) + ".")
 
 

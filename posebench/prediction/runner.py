@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from posebench.inputs.spec import InputsSpec
 from posebench.prediction.create import LoadedLifter
 from posebench.prediction.flip import check_flip
 from posebench.prediction.folder import PredictionFolder, PredictionManifest
-from posebench.prediction.joints import joints_between
+from posebench.prediction.joints import JointConversion, joints_between
 from posebench.prediction.lifter import FittedLifter
 from posebench.prediction.predict_resampled import check_resample, predict_resampled
 from posebench.prediction.predict_sequence import predict_sequence
@@ -54,6 +54,30 @@ class PredictionRun:
     folder: PredictionFolder
     wanted: list[WantedFrames]
     clock: ForwardClock
+    workers: int | None = None
+    """Processes of an engine that shared the work, whose passes have no clock; None: this one did it."""
+    threads: int | None = None
+    """Threads that each of them computed with."""
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """A run before its first pass: checked, and everything that its poses depend on resolved."""
+
+    lifter: LoadedLifter
+    dataset: Dataset
+    settings: RunSettings
+    joints: JointConversion
+    device: torch.device
+    manifest: PredictionManifest
+    wanted: list[WantedFrames]
+
+    @property
+    def resolved(self) -> RunSettings:
+        """The settings that another process must be given to make the same poses."""
+        # A GPU by its number stays that one; `auto` and `cuda` are whichever the process has.
+        device = self.settings.device if ":" in self.settings.device else self.manifest.device
+        return replace(self.settings, device=device, batch_size=self.manifest.batch_size)
 
 
 def choose_device(asked: str) -> torch.device:
@@ -92,19 +116,10 @@ def check_grants(lifter: LoadedLifter, inputs: InputsSpec) -> tuple[str, ...]:
     return tuple(sorted(lifter.spec.privileges))
 
 
-def run_predictions(
-    lifter: LoadedLifter,
-    dataset: Dataset,
-    inputs: InputsSpec,
-    path: Path,
-    settings: RunSettings,
-    progress: Progress | None = None,
-) -> PredictionRun:
-    """Predict every wanted frame into the folder `path`; sequences that are there already are not predicted again.
+def plan_run(lifter: LoadedLifter, dataset: Dataset, inputs: InputsSpec, settings: RunSettings) -> RunPlan:
+    """Everything that can be found wrong before the first pass, and what the poses will depend on.
 
-    Raises `UsageError` (privilege not granted, other settings in the folder),
-    `LifterContractError` (wrong output) and `NotFiniteError` naming the
-    sequence. What was finished before an error or interruption stays.
+    Raises `UsageError` (privilege not granted, settings that the lifter cannot have).
     """
     spec = lifter.spec
     granted = check_grants(lifter, inputs)
@@ -116,7 +131,6 @@ def run_predictions(
     if settings.batch_size is not None and settings.batch_size < 1:
         raise UsageError(f"--batch-size is {settings.batch_size}; give 1 window or more, or 'auto'.")
     device = choose_device(settings.device)
-    batch_size = settings.batch_size or auto_batch_size(device, lifter)
     manifest = PredictionManifest(
         lifter=lifter.name,
         config=lifter.config,
@@ -133,33 +147,63 @@ def run_predictions(
         frame_list_sha256=read_frame_list(dataset, inputs.frame_list).sha256 if inputs.frame_list else None,
         limit=settings.limit,
         seed=settings.seed,
-        batch_size=batch_size,
+        batch_size=settings.batch_size or auto_batch_size(device, lifter),
         device=device.type,
     )
-    wanted = wanted_frames(dataset, inputs, settings.limit)
-    folder = PredictionFolder.create(path, manifest)
-    clock = ForwardClock(device)
-    lifter.module.to(device)
-    if spec.fitted:
-        fit_on_training_split(lifter, dataset)
-    source = find_source(inputs.source)
-    predict = predict_resampled if settings.resample else predict_sequence
-    total = sum(len(item.frames) for item in wanted)
+    return RunPlan(lifter, dataset, settings, joints, device, manifest, wanted_frames(dataset, inputs, settings.limit))
+
+
+class Predictor:
+    """Predicts the sequences of a plan into its folder, one at a time and in any order: the same in every process."""
+
+    def __init__(self, plan: RunPlan, folder: PredictionFolder) -> None:
+        self._plan, self._folder = plan, folder
+        self.clock = ForwardClock(plan.device)
+        plan.lifter.module.to(plan.device)
+        if plan.lifter.spec.fitted:
+            fit_on_training_split(plan.lifter, plan.dataset)
+        self._source = find_source(plan.manifest.inputs.source)
+        self._predict = predict_resampled if plan.settings.resample else predict_sequence
+
+    def predict(self, item: WantedFrames) -> None:
+        """Predict one sequence and write its file. Raises `LifterContractError` (wrong output) and `NotFiniteError` naming it."""
+        plan, settings = self._plan, self._plan.settings
+        with torch.inference_mode(), full_float32():
+            sequence = plan.dataset.read(item.info)
+            prediction = self._predict(
+                plan.lifter, plan.joints, sequence, self._source.read(sequence), item, self.clock,
+                batch_size=plan.manifest.batch_size, flip=settings.flip, seed=settings.seed, precision=settings.precision,
+            )  # fmt: skip
+        self._folder.write(item.info.id, prediction)
+
+
+def run_predictions(
+    lifter: LoadedLifter,
+    dataset: Dataset,
+    inputs: InputsSpec,
+    path: Path,
+    settings: RunSettings,
+    progress: Progress | None = None,
+) -> PredictionRun:
+    """Predict every wanted frame into the folder `path`; sequences that are there already are not predicted again.
+
+    Raises what `plan_run` and `Predictor.predict` raise, and `UsageError` for
+    a folder of other settings. What was finished before an error or
+    interruption stays.
+    """
+    plan = plan_run(lifter, dataset, inputs, settings)
+    folder = PredictionFolder.create(path, plan.manifest)
+    predictor = Predictor(plan, folder)
+    total = sum(len(item.frames) for item in plan.wanted)
     done = 0
-    with torch.inference_mode(), full_float32():
-        for item in wanted:
-            if not folder.has(item.info.id):
-                sequence = dataset.read(item.info)
-                prediction = predict(
-                    lifter, joints, sequence, source.read(sequence), item, clock,
-                    batch_size=batch_size, flip=settings.flip, seed=settings.seed, precision=settings.precision,
-                )  # fmt: skip
-                folder.write(item.info.id, prediction)
-            done += len(item.frames)
-            if progress:
-                progress(done, total)
-    clock.settle()
-    return PredictionRun(folder, wanted, clock)
+    for item in plan.wanted:
+        if not folder.has(item.info.id):
+            predictor.predict(item)
+        done += len(item.frames)
+        if progress:
+            progress(done, total)
+    predictor.clock.settle()
+    return PredictionRun(folder, plan.wanted, predictor.clock)
 
 
 def _resolved(settings: RunSettings, lifter: LoadedLifter) -> dict[str, Any]:

@@ -2,15 +2,19 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from posebench.datasets.library import data_root, ensure_writable, load_dataset
+from posebench.datasets.store import Dataset
+from posebench.engines.engine import Engine
 from posebench.hashing import hash_value
 from posebench.prediction.create import LoadedLifter, load_lifter
 from posebench.prediction.folder import PredictionFolder
 from posebench.prediction.run_options import check_describes, check_precision, sampling_config
-from posebench.prediction.runner import RunSettings, run_predictions
+from posebench.prediction.runner import RunSettings
+from posebench.prediction.shards import predict_all
 from posebench.protocols.protocol import Protocol
 from posebench.protocols.resolve import find_family, resolve_protocol
 from posebench.registry.resolve import resolve_model
@@ -41,20 +45,22 @@ def predict(
     precision: str = "fp32",
     weights: Path | None = None,
     progress: Progress | None = None,
+    engine: Engine | None = None,
 ) -> PredictionFolder:
     """Predict every test frame of a protocol's inputs into a folder; an interrupted folder is taken up again.
 
     Give `dataset` (its default protocol), or `protocol`, or both; `keypoints`
     swaps the 2D source; `resample` lifts at the lifter's training frame rate.
     `hypotheses` and `steps` are for a lifter that samples, in place of its
-    tag's; `precision` is `fp32`, or `bf16` for autocast to bfloat16. Raises subclasses of `posebench.errors.PosebenchError`.
+    tag's; `precision` is `fp32`, or `bf16` for autocast to bfloat16. `engine` (`posebench.engines`) shares the
+    sequences out among processes. Raises subclasses of `posebench.errors.PosebenchError`.
     """
     chosen = resolve_protocol(protocol, dataset, keypoints)
     lifter = _load(model, weights, hypotheses, steps, precision, progress)
     data = load_dataset(chosen.inputs.dataset, chosen.inputs.form)
     settings = run_settings(lifter, limit, device, batch_size, flip, resample, seed, precision)
     report = (lambda done, total: progress("predict", done, total)) if progress else None
-    return run_predictions(lifter, data, chosen.inputs, Path(predictions), settings, report).folder
+    return predict_all(lifter, data, chosen.inputs, Path(predictions), settings, report, engine).folder
 
 
 def score(predictions: Path | str, protocol: str | None = None, progress: Progress | None = None) -> Scores:
@@ -89,6 +95,7 @@ def evaluate(
     weights: Path | None = None,
     predictions: Path | str | None = None,
     progress: Progress | None = None,
+    engine: Engine | None = None,
 ) -> Record:
     """Predict, score and record; returns the record, which `write_record` writes.
 
@@ -99,7 +106,7 @@ def evaluate(
     return evaluate_beside(
         model, dataset=dataset, protocol=protocol, keypoints=keypoints, limit=limit, device=device,
         batch_size=batch_size, flip=flip, resample=resample, seed=seed, hypotheses=hypotheses, steps=steps, precision=precision,
-        weights=weights, predictions=predictions, progress=progress,
+        weights=weights, predictions=predictions, progress=progress, engine=engine,
     )[0]  # fmt: skip
 
 
@@ -121,24 +128,54 @@ def evaluate_beside(
     weights: Path | None = None,
     predictions: Path | str | None = None,
     progress: Progress | None = None,
+    engine: Engine | None = None,
 ) -> tuple[Record, ...]:
     """The record of `evaluate`, then one for each rule that is always shown beside it (`ProtocolFamily.beside`).
 
     A rule whose ground truth this copy of the data set does not have is left
     away. Arguments and errors as `predict`.
     """
-    chosen = resolve_protocol(protocol, dataset, keypoints)
-    lifter = _load(model, weights, hypotheses, steps, precision, progress)
-    settings = run_settings(lifter, limit, device, batch_size, flip, resample, seed, precision)
-    folder = Path(predictions) if predictions is not None else working_folder(lifter, chosen, settings)
-    ensure_writable(folder)
     asked = Asked(
         model=model, protocol=protocol, dataset=dataset, keypoints=keypoints, limit=limit, device=device,
         batch_size=batch_size, flip=flip, resample=resample, seed=seed, hypotheses=hypotheses, steps=steps,
-        precision=settings.precision,
+        precision=check_precision(precision),
     )  # fmt: skip
-    data = load_dataset(chosen.inputs.dataset, chosen.inputs.form)
-    evaluation = evaluate_lifter(lifter, data, chosen, folder, settings, asked, progress)
+    prepared = prepare(asked, weights, progress)
+    folder = Path(predictions) if predictions is not None else working_folder(prepared)
+    ensure_writable(folder)
+    records = evaluate_prepared(prepared, folder, progress, engine)
+    if predictions is None:
+        shutil.rmtree(folder)
+    return records
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What was asked, with everything it names found: the protocol, the lifter with its weights, the data."""
+
+    asked: Asked
+    protocol: Protocol
+    lifter: LoadedLifter
+    settings: RunSettings
+    data: Dataset
+
+
+def prepare(asked: Asked, weights: Path | None = None, progress: Progress | None = None) -> Prepared:
+    """Find everything that is asked for; errors as `predict`."""
+    chosen = resolve_protocol(asked.protocol, asked.dataset, asked.keypoints)
+    lifter = _load(asked.model, weights, asked.hypotheses, asked.steps, asked.precision, progress)
+    settings = run_settings(
+        lifter, asked.limit, asked.device, asked.batch_size, asked.flip, asked.resample, asked.seed, asked.precision
+    )
+    return Prepared(asked, chosen, lifter, settings, load_dataset(chosen.inputs.dataset, chosen.inputs.form))
+
+
+def evaluate_prepared(
+    prepared: Prepared, folder: Path, progress: Progress | None = None, engine: Engine | None = None
+) -> tuple[Record, ...]:
+    """The records of `evaluate_beside`, with the predictions left in `folder`."""
+    chosen, lifter, data, asked = prepared.protocol, prepared.lifter, prepared.data, prepared.asked
+    evaluation = evaluate_lifter(lifter, data, chosen, folder, prepared.settings, asked, progress, engine)
     records = [evaluation.record]
     for name in find_family(family_name(chosen)).beside:
         other = find_family(name).with_source(chosen.inputs.source)
@@ -146,8 +183,6 @@ def evaluate_beside(
             # What is asked for when the row is run again is the rule it was scored under.
             as_asked = asked.model_copy(update={"protocol": other.id, "dataset": None, "keypoints": None})
             records.append(record_beside(lifter, data, other, evaluation, as_asked))
-    if predictions is None:
-        shutil.rmtree(folder)
     return tuple(records)
 
 
@@ -232,11 +267,12 @@ def family_name(protocol: Protocol) -> str:
     return protocol.id.partition("+")[0]
 
 
-def working_folder(lifter: LoadedLifter, protocol: Protocol, settings: RunSettings) -> Path:
+def working_folder(prepared: Prepared) -> Path:
     """Where a run without --predictions keeps its poses until it is scored: one folder for one set of settings."""
+    lifter, settings = prepared.lifter, prepared.settings
     key = hash_value(
         [lifter.name, lifter.config, lifter.weights.sha256 if lifter.weights else "", lifter.code_sha256,
-         protocol.inputs.hash, settings.device, settings.batch_size, settings.flip, settings.resample,
+         prepared.protocol.inputs.hash, settings.device, settings.batch_size, settings.flip, settings.resample,
          settings.limit, settings.seed, settings.precision]
     )  # fmt: skip
     return data_root() / "runs" / key[:16]

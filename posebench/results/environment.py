@@ -28,8 +28,8 @@ def cpu_model() -> str:
     return platform.processor() or platform.machine()
 
 
-def describe_environment(device: torch.device) -> EnvironmentPart:
-    """Versions, processor, GPU model if it was used, and threads."""
+def describe_environment(device: torch.device, threads: int | None = None) -> EnvironmentPart:
+    """Versions, processor, GPU model if it was used, and threads; None: those of this process."""
     return EnvironmentPart(
         posebench=posebench_version(),
         python=platform.python_version(),
@@ -38,5 +38,5 @@ def describe_environment(device: torch.device) -> EnvironmentPart:
         system=f"{platform.system()} {platform.machine()}",
         cpu=cpu_model(),
         gpu=torch.cuda.get_device_name(device) if device.type == "cuda" else None,
-        threads=torch.get_num_threads(),
+        threads=threads or torch.get_num_threads(),
     )

@@ -121,10 +121,17 @@ class RunPart(_Part):
     hypotheses: int
     granted: tuple[str, ...]
     predictions_sha256: str
+    manifest_sha256: str | None = None
+    """Of everything the predictions depend on, the lifter's code too; None in records of before this was written."""
 
 
 class TimingPart(_Part):
-    """Time of this run; the forward passes on their own clock. None where all predictions were there already."""
+    """Time of this run; the forward passes on their own clock.
+
+    None where all predictions were there already, and where processes of an
+    engine shared the work: passes that ran side by side are not as fast as
+    alone, and must not be compared with those of one process.
+    """
 
     wall_seconds: float
     forward_seconds: float | None = None
@@ -133,6 +140,8 @@ class TimingPart(_Part):
     """Unique output frames over the time of the forward passes."""
     method: str | None = None
     warm_up_seconds: float | None = None
+    workers: int | None = None
+    """Processes of an engine that shared the work; None: it was done in one."""
 
 
 class ProvidedByPart(_Part):

@@ -8,8 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from posebench.datasets.store import Dataset
+from posebench.engines.engine import Engine
+from posebench.hashing import hash_value
 from posebench.prediction.create import LoadedLifter
-from posebench.prediction.runner import PredictionRun, RunSettings, check_grants, run_predictions
+from posebench.prediction.runner import PredictionRun, RunSettings, check_grants
+from posebench.prediction.shards import predict_all
 from posebench.protocols.protocol import Protocol
 from posebench.registry.plugins import provided_by
 from posebench.results.domain import domain_of
@@ -50,15 +53,16 @@ def evaluate_lifter(
     settings: RunSettings,
     asked: Asked,
     progress: Progress | None = None,
+    engine: Engine | None = None,
 ) -> Evaluation:
     """Predict every frame the protocol wants into the folder `predictions`, score it, and make the record (not written yet).
 
-    Raises what `run_predictions` and `score_predictions` raise.
+    Raises what `predict_all` and `score_predictions` raise.
     """
     began = time.perf_counter()
-    run = run_predictions(
+    run = predict_all(
         lifter, dataset, protocol.inputs, predictions, settings,
-        (lambda done, total: progress("predict", done, total)) if progress else None,
+        (lambda done, total: progress("predict", done, total)) if progress else None, engine,
     )  # fmt: skip
     scores = score_predictions(
         run.folder, dataset, protocol, (lambda done, total: progress("score", done, total)) if progress else None
@@ -144,6 +148,7 @@ def _make_record(
             hypotheses=scores.hypotheses,
             granted=granted,
             predictions_sha256=scores.predictions_sha256,
+            manifest_sha256=hash_value(manifest.to_json()),
         ),
         timing=TimingPart(
             wall_seconds=round(wall, 3),
@@ -152,8 +157,9 @@ def _make_record(
             frames_per_second=round(clock.frames / clock.seconds, 1) if timed else None,
             method=clock.method if timed else None,
             warm_up_seconds=round(clock.warm_up_seconds, 6) if timed else None,
+            workers=run.workers,
         ),
-        environment=describe_environment(clock.device),
+        environment=describe_environment(clock.device, run.threads),
         provided_by=ProvidedByPart(
             lifter=provided_by("lifter", lifter.tag.architecture),
             dataset=provided_by("data set", dataset.name),

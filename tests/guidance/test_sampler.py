@@ -179,7 +179,11 @@ def test_what_is_known_stays() -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
-    [({"steps": 0}, "0 steps cannot be sampled"), ({"scale": -1.0}, "scale -1.0"), ({"ancestral": 2.0}, "ancestral 2.0")],
+    [
+        ({"steps": 0}, "0 steps cannot be sampled"),
+        ({"scale": -1.0}, "scale -1.0"),
+        ({"ancestral": 2.0}, "ancestral 2.0"),
+    ],
 )
 def test_impossible_guidance_is_refused(wrong: dict[str, float], message: str) -> None:
     with pytest.raises(UsageError, match=message):

@@ -15,6 +15,7 @@ from training_runs import SwayAdapter, start
 from posebench.datasets.write_store import write_store
 from posebench.errors import CheckFailedError, DataMissingError, UsageError
 from posebench.leaderboard.collect import verify_record
+from posebench.results.api import Prepared
 from posebench.results.record import read_records
 from zoo import __main__ as command_line
 from zoo import vocabulary
@@ -181,7 +182,7 @@ def test_a_study_from_its_weights_to_its_pages(
     def never_called(*_: object, **__: object) -> None:
         raise AssertionError("what is there was evaluated again")
 
-    monkeypatch.setattr(evaluate, "evaluate_beside", never_called)
+    monkeypatch.setattr(evaluate, "evaluate_unless_recorded", never_called)
     arguments = ("parts", "--runs", str(trained / "runs"), "--dir", str(evaluated.parent))
     assert command(*arguments, monkeypatch=monkeypatch) == 0
     assert "dreampose3d.never: no finished run" in capsys.readouterr().err
@@ -247,15 +248,15 @@ def disagreements(study: Study, folder: Path, trained: Path, monkeypatch: pytest
 def test_a_stopped_study_goes_on(
     trained: Path, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    whole, made = evaluate.evaluate_beside, []
+    whole, made = evaluate.evaluate_unless_recorded, []
 
-    def stopped(*arguments: Any, **named: Any) -> Any:
-        made.append(named["protocol"])
+    def stopped(prepared: Prepared, *arguments: Any) -> Any:
+        made.append(prepared.protocol.id)
         if len(made) == 3:
             raise KeyboardInterrupt
-        return whole(*arguments, **named)
+        return whole(prepared, *arguments)
 
-    monkeypatch.setattr(evaluate, "evaluate_beside", stopped)
+    monkeypatch.setattr(evaluate, "evaluate_unless_recorded", stopped)
     monkeypatch.setitem(STUDY, "sweeps", [])
     (place.parents[1] / "parts.yaml").write_text(yaml.safe_dump(STUDY))
     arguments = ("parts", "--runs", str(trained / "runs"), "--dir", str(place.parent), "--device", "cpu")

@@ -96,9 +96,7 @@ class HeatmapEvidence:
         place = 2 * (pixels - self.crop[:, None, None, :2]) / size[:, None, None] - 1
         maps = self.logarithms[level.flatten(), torch.arange(n * joints, device=level.device)]
         grid = place.transpose(1, 2).reshape(n * joints, m, 1, 2)
-        read = functional.grid_sample(
-            maps[:, None], grid, mode="bilinear", padding_mode="border", align_corners=False
-        )
+        read = functional.grid_sample(maps[:, None], grid, mode="bilinear", padding_mode="border", align_corners=False)
         beyond = (place.abs() - 1).clamp(min=0) * self.logarithms.shape[-1] / 2
         fall = 0.5 * (beyond / max(BLURS)).square().sum(-1)
         return read.view(n, joints, m).transpose(1, 2) - fall

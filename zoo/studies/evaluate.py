@@ -6,8 +6,9 @@ from pathlib import Path
 from posebench.errors import UsageError
 from posebench.files import replace_whole
 from posebench.hashing import hash_file
-from posebench.results.api import Progress, evaluate_beside
-from posebench.results.record import write_record
+from posebench.results.api import Progress, prepare
+from posebench.results.record import Asked
+from posebench.sweeps.recorded import Recorded, evaluate_unless_recorded
 from zoo.studies.evidence import Evidence, card_of, read_evidence, records_of
 from zoo.studies.study import Run, Study
 from zoo.training.progress import Reporter
@@ -19,7 +20,7 @@ def evaluate_study(study: Study, runs: Path, folder: Path, device: str, reporter
     The card of a run is copied beside its records: it says what the weights
     were trained on, how long, and their hash. A configuration without a
     finished run is said and passed over. After an interruption the same call
-    goes on, within a data set too. Raises what `evaluate_beside` raises, and
+    goes on, within a data set too. Raises what `evaluate_unless_recorded` raises, and
     `UsageError` where there are records of other weights.
     """
     evidence = read_evidence(study, folder)
@@ -53,21 +54,16 @@ def _refuse_others(evidence: Evidence, tag: str, folder: Path, sha256: str) -> N
 def _evaluate(study: Study, run: Run, weights: Path, folder: Path, device: str, reporter: Reporter) -> float:
     """Write the records of one run; returns its MPJPE."""
     config = study.configurations[run.tag]
-    records = evaluate_beside(
-        config.lifter.arch,
-        protocol=run.protocol,
-        device=device,
-        flip=config.flip,
-        hypotheses=run.hypotheses,
-        steps=run.steps,
-        weights=weights,
-        progress=_shown(reporter, f"{run.tag}, {_words(run)}"),
+    asked = Asked(
+        model=config.lifter.arch, protocol=run.protocol, dataset=None, keypoints=None, limit=None, device=device,
+        batch_size=None, flip=config.flip, resample=False, seed=0, hypotheses=run.hypotheses, steps=run.steps,
+    )  # fmt: skip
+    progress = _shown(reporter, f"{run.tag}, {_words(run)}")
+    # What the study's folder has was asked before: it holds records of before these said how they were made.
+    record = evaluate_unless_recorded(
+        prepare(asked, weights, progress), records_of(folder, run.tag), Recorded({}), progress
     )
-    place = records_of(folder, run.tag)
-    # The record that the study looks for comes last: if it is there, so are those beside it.
-    for record in reversed(records):
-        write_record(record, place / record.location)
-    return next(iter(records[0].results["honest"].values()))["mpjpe"]
+    return next(iter(record.results["honest"].values()))["mpjpe"]
 
 
 def _words(run: Run) -> str:

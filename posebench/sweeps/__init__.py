@@ -1,0 +1,1 @@
+"""Many evaluations from one file: planned, told from what is recorded already, run, and summed up."""
