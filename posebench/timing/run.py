@@ -113,7 +113,7 @@ def time_lifters(
         ),
         ratios=tuple(ratio for r in results[1:] for ratio in _ratios(r, first, settings.seed)),
         machine=make_machine(before, after, during, gpu_before, gpu_after, gpu.missing),
-        environment=describe_environment(device),
+        environment=describe_environment(device, settings.threads),
         wall_seconds=round(time.perf_counter() - began, 3),
     )  # fmt: skip
 

@@ -19,8 +19,8 @@ import posebench.sweeps.run  # noqa: F401  (what is imported here is not importe
 from posebench.cli.main import run_command
 from posebench.datasets.library import load_dataset
 
-#: Seconds in which a record is made, give or take: how finely the moments are spread.
-PACE = 0.2
+#: Seconds over which the moments are spread: less than a record takes on a fast machine, or too few runs are left to kill.
+PACE = 0.05
 
 
 def attempt(arguments: list[str]) -> int:
