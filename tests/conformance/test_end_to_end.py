@@ -85,7 +85,7 @@ def test_videopose3d_by_root_rule(place: Place) -> None:
 def test_mixste_and_the_number_without_doubled_frames(place: Place) -> None:
     """Frames of the overlapping last chunk count twice for MixSTE and once beside it, from the same predictions."""
     poses = place.work / "poses-mixste"
-    record = place.evaluate("mixste.h36m_243", "mixste", "--flip", "--predictions", str(poses))
+    record = place.evaluate("mixste", "mixste", "--flip", "--predictions", str(poses))
     check_record(record, place.expected("mixste")["with_flip"])
     once = score(poses, "human36m/videopose3d").headline.overall["p-agg"]
     doubled = record["results"]["honest"]["p-agg"]
