@@ -1,12 +1,12 @@
 """The zoo's entry point: every lifter by name, imported only when it is made. Imports no torch."""
 
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from posebench.registry.decorators import register_conversion, register_lifter
 from posebench.registry.manifest import register_manifest
-from zoo import specs
 
 if TYPE_CHECKING:
     from posebench.conversion.rules import Conversion
@@ -18,7 +18,17 @@ _MANIFEST = _HERE / "registry.yaml"
 register_manifest(_MANIFEST if _MANIFEST.exists() else _HERE.parent / "registry.yaml", root=_HERE)
 
 
-@register_lifter("mean-pose", spec=specs.mean_pose)
+def _spec(module: str, function: str) -> "Callable[[dict[str, Any]], LifterSpec]":
+    """A spec of `zoo.specs`, imported when it is first asked for: `list` asks for none."""
+
+    def spec(config: dict[str, Any]) -> "LifterSpec":
+        made: LifterSpec = getattr(import_module(module), function)(config)
+        return made
+
+    return spec
+
+
+@register_lifter("mean-pose", spec=_spec("zoo.specs", "mean_pose"))
 def mean_pose() -> Any:
     """The mean pose of the training split, whatever the keypoints."""
     from zoo.lifters.mean_pose import MeanPose
@@ -26,7 +36,7 @@ def mean_pose() -> Any:
     return MeanPose()
 
 
-@register_lifter("zero-depth", spec=specs.zero_depth)
+@register_lifter("zero-depth", spec=_spec("zoo.specs", "zero_depth"))
 def zero_depth() -> Any:
     """Every joint at the training split's mean root depth, back-projected."""
     from zoo.lifters.zero_depth import ZeroDepth
@@ -34,7 +44,7 @@ def zero_depth() -> Any:
     return ZeroDepth()
 
 
-@register_lifter("simple_baseline", spec=specs.simple_baseline)
+@register_lifter("simple_baseline", spec=_spec("zoo.specs", "simple_baseline"))
 def simple_baseline(**config: Any) -> Any:
     """The residual MLP of Martinez et al."""
     from zoo.lifters.simple_baseline import SimpleBaseline
@@ -42,7 +52,7 @@ def simple_baseline(**config: Any) -> Any:
     return SimpleBaseline(**config)
 
 
-@register_lifter("videopose3d", spec=specs.videopose3d)
+@register_lifter("videopose3d", spec=_spec("zoo.specs", "videopose3d"))
 def videopose3d(**config: Any) -> Any:
     """The temporal convolutions of Pavllo et al."""
     from zoo.lifters.videopose3d import VideoPose3D
@@ -66,15 +76,11 @@ OWN = (("dreampose3d", "DreamPose3D"), ("heatmap_diffusion", "HeatmapDiffusion")
 
 
 def _register(name: str, cls: str) -> None:
-    def spec(config: dict[str, Any]) -> "LifterSpec":
-        made: LifterSpec = import_module(f"zoo.specs.{name}").spec(config)
-        return made
-
     def factory(**config: Any) -> Any:
         return getattr(import_module(f"zoo.lifters.{name}"), cls)(**config)
 
     factory.__qualname__ = name
-    register_lifter(name, spec=spec)(factory)
+    register_lifter(name, spec=_spec(f"zoo.specs.{name}", "spec"))(factory)
 
 
 def _register_conversion(name: str) -> None:

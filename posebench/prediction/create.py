@@ -1,14 +1,15 @@
 """Making a lifter by name: factory, configuration, weights, declared behaviour."""
 
-import inspect
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from posebench.errors import LifterContractError, UsageError
-from posebench.hashing import canonical_json, hash_file, hash_value
+from posebench.hashing import canonical_json
+from posebench.prediction.code_hash import hash_code
 from posebench.prediction.hub import Report
 from posebench.prediction.run_options import SAMPLING, samples
 from posebench.prediction.spec import LifterSpec
@@ -36,27 +37,20 @@ class LoadedLifter:
         """Number of trainable parameters."""
         return sum(parameter.numel() for parameter in self.module.parameters())
 
-    @property
+    @cached_property
     def code_sha256(self) -> str:
-        """Hash of the source file of the lifter's class; of the class's name where there is no file, as in a notebook."""
-        cls = type(self.module)
-        file = inspect.getsourcefile(cls) if _has_source(cls) else None
-        return hash_file(Path(file)) if file and Path(file).is_file() else hash_value(self.tag.entry.origin)
-
-
-def _has_source(cls: type) -> bool:
-    try:
-        return inspect.getsourcefile(cls) is not None
-    except TypeError:  # a class of an interactive session
-        return False
+        """Hash of the code that its poses depend on, see `posebench.prediction.code_hash`; made when first asked for."""
+        return hash_code(self.module, self.tag.entry, self.spec)
 
 
 def build_module(tag: ModelTag, config: dict[str, Any]) -> nn.Module:
     """Call the factory; raises `UsageError` for a configuration it does not take, `LifterContractError` for no lifter."""
     try:
         module = tag.entry.factory(**config)
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"The configuration of {tag.name} is not taken by {tag.entry.origin}: {error}.") from error
+    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
+        # Also what torch says of sizes that cannot be.
+        reason = str(error).strip().split("\n")[0].rstrip(".")
+        raise UsageError(f"The configuration of {tag.name} is not taken by {tag.entry.origin}: {reason}.") from error
     if not isinstance(module, nn.Module) or not callable(getattr(module, "lift", None)):
         raise LifterContractError(f"{tag.entry.origin} must return a torch.nn.Module with a method lift(inputs).")
     return module.eval()

@@ -7,10 +7,10 @@ the lifter's own, and it says itself which of them an action of the data set has
 from collections import Counter
 from collections.abc import Iterable
 from itertools import groupby
-from typing import Any, cast
+from typing import Annotated, Any, Self, cast
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 from posebench.datasets.store import Dataset
 from posebench.errors import LifterContractError
@@ -24,6 +24,8 @@ from posebench.protocols.protocol import Protocol
 NEAREST = 3
 #: Probabilities are kept to this many decimals, so that what is printed and what is stored agree.
 DECIMALS = 4
+
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class _Part(BaseModel):
@@ -39,11 +41,11 @@ class ClipPrompt(_Part):
     """As the data set calls it."""
     label: str | None
     """The lifter's name for that action, None if it has none."""
-    cameras: int
-    windows: int
-    probabilities: dict[str, float]
+    cameras: PositiveInt
+    windows: PositiveInt
+    probabilities: dict[str, Share]
     """Of every name, the mean over windows; the most probable first."""
-    first: dict[str, int]
+    first: dict[str, PositiveInt]
     """Windows by their own most probable name; the most frequent first."""
 
     @property
@@ -84,6 +86,24 @@ class Prompts(_Part):
     limit: int | None
     names: tuple[str, ...] = Field(min_length=1)
     clips: tuple[ClipPrompt, ...]
+
+    @model_validator(mode="after")
+    def _clips_are_of_the_names(self) -> Self:
+        if len(set(self.names)) < len(self.names):
+            raise ValueError("a name stands twice among `names`")
+        for clip in self.clips:
+            given = clip.probabilities
+            if given.keys() != set(self.names):
+                raise ValueError(f"the clip {clip.clip} does not have one probability for each of the names")
+            if list(given.items()) != list(ordered(self.names, (given[name] for name in self.names)).items()):
+                raise ValueError(f"the probabilities of {clip.clip} do not fall, or have more than {DECIMALS} decimals")
+            if unknown := ({*clip.first, clip.label} - {*self.names, None}):
+                raise ValueError(
+                    f"the clip {clip.clip} is called {min(map(str, unknown))!r}, which is none of the names"
+                )
+            if sum(clip.first.values()) != clip.windows:
+                raise ValueError(f"the clip {clip.clip} has {clip.windows} windows, and as many are not in `first`")
+        return self
 
     def summary(self) -> Summary:
         """Clips each count once, windows each count once."""

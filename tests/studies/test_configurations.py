@@ -5,14 +5,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 
 from posebench.errors import UsageError
+from posebench.prediction.create import build_module
+from posebench.registry.resolve import resolve_model
 from zoo.studies.study import STUDIES, Study, load_study
 from zoo.training import config as configurations
-from zoo.training.config import CONFIGS, find_config, load_config
+from zoo.training.config import CONFIGS, LossConfig, TrainingConfig, find_config, load_config
 
 OPEN = "dreampose3d.open_27"
+#: As wide as makes up for the prompt that it does not have.
+WIDE = "dreampose3d.ablation_no_prompt_wide"
 
 
 def extending(folder: Path, name: str = "mine", **values: Any) -> Path:
@@ -83,7 +88,7 @@ def study() -> Study:
 
 
 def test_every_ablation_has_the_same_budget_data_and_recipe(study: Study) -> None:
-    #: What a row may have of its own; `flip` says where the flip is made, and `loss` is DreamPose3D's alone.
+    #: What a row may have of its own; `flip` says where the flip is made. Losses are looked at below.
     free = {"tag", "summary", "lifter", "loss", "leave_out", "seed", "flip"}
     full = study.configurations[study.row(study.reference).configurations[0]]
     for tag, config in study.configurations.items():
@@ -91,12 +96,49 @@ def test_every_ablation_has_the_same_budget_data_and_recipe(study: Study) -> Non
         assert config.steps * config.batch_size * config.lifter.config["frames"] == 5_000_832
         assert config.flip is False
         assert config.lifter.config["flip"] is True
-        sizes = ("dim", "depth", "heads", "mlp_ratio", "drop_path", "bound", "normalize", "fps")
+        sizes = {"dim", "depth", "heads", "mlp_ratio", "drop_path", "bound", "normalize", "fps"}
+        sizes -= {"dim"} if tag == WIDE else set()
         assert all(config.lifter.config[size] == full.lifter.config[size] for size in sizes), tag
     bundled = load_config(find_config(OPEN)).lifter
     assert full.lifter.arch == bundled.arch
     assert full.lifter.config == bundled.config | {"depth": 2}
     assert "5,000,832" in study.summary
+
+
+def test_losses_differ_where_the_row_says_so(study: Study) -> None:
+    full = study.configurations[study.row(study.reference).configurations[0]].loss
+    for row in study.rows:
+        config = study.configurations[row.configurations[0]]
+        if config.lifter.arch == "dreampose3d":
+            own = {name for name, value in config.loss if value != getattr(full, name)}
+            without_action = {"action"} if config.lifter.config["prompt"] in ("none", "random") else set()
+            bones = {"bone"} if "no loss of bone lengths" in row.what else set()
+            assert own == without_action | bones | ({"temporal"} if "displacements" in row.what else set()), row.name
+            assert config.loss.pose == "l1"
+        else:
+            # Its loss is the mean distance of the joints, whatever `loss` says.
+            assert config.loss == LossConfig()
+            assert "MPJPE" in row.what
+
+
+def parameters(config: TrainingConfig, **changes: Any) -> int:
+    tag = resolve_model(config.lifter.arch)
+    with torch.device("meta"):
+        module = build_module(tag, {**config.lifter.config, **changes})
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def test_without_a_prompt_but_with_its_parameters(study: Study) -> None:
+    narrow, wide = (load_config(find_config(tag)) for tag in ("dreampose3d.ablation_no_prompt", WIDE))
+    full = study.configurations[study.row(study.reference).configurations[0]]
+    own = {"tag", "summary", "lifter"}
+    assert wide.model_dump(exclude=own) == narrow.model_dump(exclude=own)
+    assert wide.lifter.config == narrow.lifter.config | {"dim": 92}
+    widths = range(64, 129, wide.lifter.config["heads"])
+    goal = parameters(full)
+    assert goal == 325_675
+    assert min(widths, key=lambda dim: abs(parameters(narrow, dim=dim) - goal)) == 92
+    assert parameters(wide) == 315_306
 
 
 def test_seeds_of_a_row_differ_in_nothing_else(study: Study) -> None:

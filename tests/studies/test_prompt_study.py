@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 import torch
+from click.testing import CliRunner
 from safetensors.torch import save_file
-from typer.testing import CliRunner
 
 from posebench.errors import CheckFailedError, DataDamagedError, DataMissingError, UsageError
 from posebench.prediction.lifter import DescribingLifter, LifterInputs
+from posebench.registry.resolve import model_tags
 from posebench.results.prompts import ClipPrompt, Prompts, ordered
 from posebench.skeletons import HUMAN36M_17
 from zoo import vocabulary
@@ -23,7 +24,7 @@ from zoo.studies.prompts_build import build, check
 from zoo.studies.prompts_tables import confusion, to_csv, to_markdown
 
 SMALL: dict[str, Any] = {"frames": 5, "dim": 16, "depth": 1, "heads": 2, "prompt_dim": 16, "normalize": "person"}
-COMMITTED = sorted((Path(__file__).resolve().parents[2] / "leaderboards" / "studies").rglob(FILE))
+STUDIES = Path(__file__).resolve().parents[2] / "leaderboards" / "studies"
 
 
 def clip(name: str, action: str, label: str | None, first: dict[str, int], **probabilities: float) -> ClipPrompt:
@@ -177,6 +178,19 @@ def _not_finite(value: dict[str, Any]) -> None:
     value["affinity"]["whole"][0][0] = math.nan
 
 
+def _ragged(value: dict[str, Any]) -> None:
+    value["affinity"]["local"][3].pop()
+
+
+def _row_less(value: dict[str, Any]) -> None:
+    value["affinity"]["whole"].pop()
+
+
+def _clip(key: str, changed: Any) -> Any:
+    """Change a key of the first clip: three of its windows are nearest to `kick`, one to `run`."""
+    return lambda value: value["prompts"]["clips"][0].update({key: changed})
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -184,6 +198,15 @@ def _not_finite(value: dict[str, Any]) -> None:
         (_probability, r"not valid: prompts\.clips\.0\.probabilities\.run"),
         (_format, "not valid: format"),
         (_not_finite, r"not valid: affinity\.whole\.0\.0"),
+        (_ragged, "affinity: `local` does not have a row and a column for each of 17 joints; make it again"),
+        (_row_less, "affinity: `whole` does not have a row"),
+        (_clip("probabilities", {"kick": 0.7, "run": 0.2}), "S1/Penalty/0 does not have one probability for each"),
+        (_clip("probabilities", {"run": 0.2, "kick": 0.7, "walk": 0.1}), "probabilities of S1/Penalty/0 do not fall"),
+        (_clip("probabilities", {"kick": 1.7, "run": 0.2, "walk": 0.1}), r"probabilities\.kick"),
+        (_clip("first", {"kick": 3, "yodel": 1}), "S1/Penalty/0 is called 'yodel', which is none of the names"),
+        (_clip("label", "yodel"), "S1/Penalty/0 is called 'yodel'"),
+        (_clip("first", {"kick": 3}), "has 4 windows, and as many are not in `first`"),
+        (lambda value: value["prompts"]["names"].append("run"), "a name stands twice"),
         (lambda value: value.pop("prompts"), "is no file of `python -m zoo prompts`"),
         (lambda value: value["prompts"].pop("summary"), "is no file of `python -m zoo prompts`"),
     ],
@@ -206,9 +229,15 @@ def test_what_is_no_such_file(tmp_path: Path, text: str) -> None:
         read_study(tmp_path / "absent.json")
 
 
-@pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.parent.name)
-def test_committed_tables_are_what_the_committed_file_gives(path: Path) -> None:
-    check(path.parent)
+def test_every_bundled_lifter_with_a_prompt_has_its_committed_tables() -> None:
+    """And every committed file is of bundled weights, whose tables it gives."""
+    weights = {tag.name: tag.described.weights for tag in model_tags() if tag.entry.spec(tag.config).describes}
+    bundled = {(name, found.sha256) for name, found in weights.items() if found is not None}
+    folders = [path.parent for path in STUDIES.rglob(FILE)]
+    for folder in folders:
+        check(folder)
+    prompts = [read_study(folder / FILE).prompts for folder in folders]
+    assert {(found.lifter, found.weights_sha256) for found in prompts} == bundled
 
 
 # The command
@@ -232,5 +261,7 @@ def test_the_command(tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         assert (tmp_path / "two" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
     refused = run(app, ["prompts", str(tmp_path / "one" / FILE), "-d", tiny, "-o", str(tmp_path / "three")])
     assert "leave --dataset away" in str(refused.exception)
+    refused = run(app, ["prompts", str(tmp_path / "one" / FILE), "--device", "cpu", "-o", str(tmp_path / "three")])
+    assert "leave --device away" in str(refused.exception)
     assert not (tmp_path / "three").exists()
     assert "infers no action" in str(run(app, ["prompts", "d3dp", "-d", tiny, "-o", str(tmp_path / "four")]).exception)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import torch
 
+from posebench.hashing import hash_file, hash_value
+
 START, END = "<|startoftext|>", "<|endoftext|>"
 #: Words that are one token, beside the letters that every other word is spelled with.
 WORDS = ("person", "walking")
@@ -34,6 +36,12 @@ def save_clip(folder: Path, positions: int = 77, seed: int = 0) -> Path:
     model.save_pretrained(folder)
     CLIPTokenizer(vocab=vocabulary, merges=merges).save_pretrained(folder)
     return folder
+
+
+def sha256_of(folder: Path) -> str:
+    """What a configuration calls `clip_sha256`."""
+    names = ("config.json", "tokenizer.json", "model.safetensors")
+    return hash_value({name: hash_file(folder / name) for name in names})
 
 
 def _byte_pairs() -> tuple[dict[str, int], list[tuple[str, str]]]:

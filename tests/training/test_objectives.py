@@ -111,6 +111,28 @@ def test_bones_and_motion() -> None:
         assert float(loss.parts["temporal"]) == pytest.approx(expected, abs=1e-3)
 
 
+def test_bones_and_motion_of_frames_that_are_not_there_do_not_count() -> None:
+    seen = batch()
+    # The first window's last frame is the first of those beyond the end, too.
+    seen.inside[0, -2] = False
+    told = answered({})
+    told.answer[0, 2, 1, 16] += 1.0
+    loss = objectives.dreampose3d(told, seen, LossConfig(bone=1.0, temporal=1.0), 0.0)  # type: ignore[arg-type]
+    assert [float(loss.parts[name]) for name in ("pose", "bone", "temporal")] == pytest.approx([0, 0, 0], abs=1e-3)
+    assert loss.total.item() == pytest.approx(0.0, abs=1e-6)
+
+
+def test_the_action_is_compared_in_full_precision() -> None:
+    told = answered({})
+    told.features = torch.randn(2, 16, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        told.network.prompt.sharpness.fill_(math.log(100.0))  # type: ignore[union-attr]
+    exact = objectives.dreampose3d(told, batch(), LossConfig(action=1.0), 0.0)  # type: ignore[arg-type]
+    with torch.autocast("cpu", torch.bfloat16):
+        half = objectives.dreampose3d(told, batch(), LossConfig(action=1.0), 0.0)  # type: ignore[arg-type]
+    assert float(half.parts["action"]) == pytest.approx(float(exact.parts["action"]), rel=1e-6)
+
+
 def test_the_action_is_supervised() -> None:
     told = answered({})
     prompt = told.network.prompt

@@ -101,6 +101,22 @@ def test_a_batch_is_a_function_of_seed_and_step() -> None:
     assert not torch.equal(one.draw(7).poses, third.draw(7).poses)
 
 
+def test_shares_are_exact_over_the_steps() -> None:
+    parts = [numbered([50]), numbered([50], first=50), numbered([50], first=100)]
+    spec = specs.simple_baseline({})
+    batches = Batches(parts, [0.4, 0.4, 0.2], spec, lambda pixels, size: pixels, 32, 0, torch.device("cpu"))
+    counts = np.stack([batches.counts(step) for step in range(5)])
+    assert (counts.sum(axis=1) == 32).all()
+    # 12.8, 12.8 and 6.4 windows a step.
+    assert counts.sum(axis=0).tolist() == [64, 64, 32]
+    assert np.ptp(counts, axis=0).max() <= 2
+    drawn = [np.bincount(batches.draw(step).poses[:, 0, 0, 0].long().numpy() // 50, minlength=3) for step in range(5)]
+    assert np.array_equal(np.stack(drawn), counts)
+    # The least share that a configuration may have: never less than no window.
+    rare = Batches(parts, [30.0, 1.0, 1.0], spec, lambda pixels, size: pixels, 32, 0, torch.device("cpu"))
+    assert all((rare.counts(step) >= 0).all() for step in range(200))
+
+
 class Oracle(torch.nn.Module):
     """Knows the poses, and is 30 mm off in x; it mirrors nothing, so flip must be asked for to be seen."""
 

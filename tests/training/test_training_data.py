@@ -1,5 +1,6 @@
 """What the recipe may open, and what it renders from it."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ from training_runs import STANDING, SwayAdapter, start, swaying
 from posebench.cameras import project, world_to_camera
 from posebench.datasets.store import Dataset
 from posebench.datasets.write_store import write_store
-from posebench.errors import DataDamagedError
+from posebench.errors import DataDamagedError, UsageError
 from posebench.seeding import frozen_generator
 from posebench.skeletons import HUMAN36M_17
+from zoo import vocabulary
+from zoo.training.card import model_card
 from zoo.training.config import CameraConfig, TrainingConfig
 from zoo.training.renditions import Renditions, load_or_render, render
 from zoo.training.stores import TrainingStore
@@ -47,6 +50,51 @@ def test_training_and_selection_use_their_own_subjects(values: dict[str, Any]) -
     assert [clip for clip, _ in store.training_clips()] == [f"S1/sway/{number}" for number in range(4)]
     assert {sequence.info.subject for sequence in store.validation_sequences()} == {"S2"}
     assert store.training_frames() == 36 + 44 + 52 + 60
+
+
+@pytest.fixture
+def kicking(tmp_path: Path, values: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The second clip of S1 and of S2 is a kick."""
+    monkeypatch.setitem(vocabulary._LABELS, ("sway", "kick"), "kicking")
+    clips = [
+        replace(clip, action="kick") if clip.name == "1" else clip
+        for clip in SwayAdapter().clips(None, SwayAdapter.forms[0])
+    ]
+    write_store(SwayAdapter(), SwayAdapter.forms[0], clips, tmp_path / "kicks.safetensors")
+    values["data"][0]["store"] = str(tmp_path / "kicks.safetensors")
+    return values
+
+
+def test_what_is_left_out_is_in_nothing(kicking: dict[str, Any], tmp_path: Path) -> None:
+    config = TrainingConfig.model_validate(kicking | {"leave_out": ["kicking"]})
+    whole, store = TrainingStore(config.data[0]), TrainingStore(config.data[0], config.leave_out)
+    assert (whole.left_out(), store.left_out()) == (set(), {"kicking"})
+    assert whole.training_frames() - store.training_frames() == 44
+    assert len(whole.training_ids()) - len(store.training_ids()) == 1
+    assert store.training_labels() == ["walking"] * 3
+    assert [clip for clip, _ in store.training_clips()] == store.training_ids()
+    assert {sequence.info.action for sequence in whole.validation_sequences()} == {"kick", "sway"}
+    assert {sequence.info.action for sequence in store.validation_sequences()} == {"sway"}
+    training = start(kicking | {"leave_out": ["kicking"]}, tmp_path / "run")
+    assert {len(sequence.poses) for sequence in training.validation} == {36}
+    training.run()
+    card = model_card(training, 1, "0" * 64)
+    assert "Every training clip but those of kicking, which also select nothing, is mirrored" in card
+    assert f"| {store.training_frames()} | 50 |" in " ".join(card.split())
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (["kicking", "walking"], "leave_out leaves no training clip of 'sway'"),
+        (["running"], "leave_out names 'running', and no training clip has that label"),
+    ],
+)
+def test_leaving_out_all_or_nothing_is_refused(
+    kicking: dict[str, Any], tmp_path: Path, labels: list[str], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        start(kicking | {"leave_out": labels}, tmp_path / "run")
 
 
 def test_a_clip_with_missing_joints_is_refused(values: dict[str, Any], tmp_path: Path) -> None:

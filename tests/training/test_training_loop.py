@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from training_runs import same, start
+from training_runs import SwayAdapter, same, start
 
+from posebench.datasets.write_store import write_store
 from posebench.errors import DataDamagedError, NotFiniteError, UsageError
-from zoo.training.config import FLIP_THEMSELVES
+from zoo.lifters.videopose3d import VideoPose3D
+from zoo.training.card import model_card
 from zoo.training.loop import ARCHITECTURES, CHECKPOINT, Training
 
 ROOT = Path(__file__).parents[2]
@@ -53,9 +55,11 @@ def with_lifter(values: dict[str, Any], arch: str) -> dict[str, Any]:
             "arch": arch,
             "config": OTHERS[arch] | ({} if arch == "heatmap_diffusion" else {"normalize": "person"}),
         },
-        "flip": arch not in FLIP_THEMSELVES,
+        "flip": arch not in ("d3dp", "dreampose3d", "heatmap_diffusion"),
         "loss": {"bone": 0.2, "action": 0.05, "temporal": 0.1} if arch == "dreampose3d" else {},
     }
+    if arch == "heatmap_diffusion":
+        values |= {"sources": {"gt": 1.0}, "validation_sources": ["gt"]}
     return values
 
 
@@ -83,7 +87,8 @@ def test_a_compiled_run_learns_the_same(values: dict[str, Any], tmp_path: Path) 
 def test_a_stopped_run_goes_on_as_if_it_had_not_been(
     values: dict[str, Any], tmp_path: Path, arch: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    values["norm_momentum"] = [0.1, 0.01]
+    if arch in ("videopose3d", "simple_baseline"):
+        values["norm_momentum"] = [0.1, 0.01]
     if arch in OTHERS:
         values = with_lifter(values, arch)
     whole = start(values, tmp_path / "whole")
@@ -110,6 +115,9 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(
     assert state.history == expected.history
     texts = [(tmp_path / name / "metrics.csv").read_text() for name in ("whole", "parts")]
     assert texts[0] == texts[1]
+    # One machine, so one session, however often it was stopped.
+    assert [session["steps"] for session in state.sessions] == [12]
+    assert state.seconds == state.sessions[0]["seconds"] > 0
     # A finished run has nothing left to do.
     assert same(start(values, tmp_path / "parts").run().best, expected.best)
 
@@ -149,6 +157,88 @@ def test_a_run_of_another_configuration_is_not_continued(values: dict[str, Any],
     values["learning_rate"] = 0.02
     with pytest.raises(UsageError, match=r"another configuration.*--fresh"):
         start(values, tmp_path / "run")
+
+
+def test_a_run_does_not_go_on_with_other_data(values: dict[str, Any], tmp_path: Path) -> None:
+    store = tmp_path / "data.safetensors"
+
+    def write(count: int) -> None:
+        clips = list(SwayAdapter().clips(None, SwayAdapter.forms[0]))
+        for clip in clips[:count]:
+            clip.world[:] += 20.0
+        store.unlink(missing_ok=True)
+        write_store(SwayAdapter(), SwayAdapter.forms[0], clips, store)
+
+    write(0)
+    values["data"][0]["store"] = str(store)
+    start(values, tmp_path / "run").run()
+    # The same motion again is the same data.
+    write(0)
+    start(values, tmp_path / "run")
+    write(1)
+    with pytest.raises(UsageError, match=r"or of other data; .*--fresh"):
+        start(values, tmp_path / "run")
+
+
+def test_a_default_of_the_lifter_that_changed_is_another_run(
+    values: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start(values, tmp_path / "run").run()
+    defaults = VideoPose3D.__init__.__defaults__
+    assert defaults is not None
+    monkeypatch.setattr(VideoPose3D.__init__, "__defaults__", (*defaults[:-1], 25.0))
+    with pytest.raises(UsageError, match="another configuration"):
+        start(values, tmp_path / "run")
+
+
+def test_parts_on_two_machines_are_told_apart(
+    values: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = Training._step
+
+    def interrupted(self: Training, number: int) -> dict[str, float]:
+        if number == 4:
+            signal.raise_signal(signal.SIGINT)
+        return step(self, number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "_step", interrupted)
+        patch.setattr("zoo.training.sessions.cpu_model", lambda: "Abacus")
+        with pytest.raises(KeyboardInterrupt):
+            start(values, tmp_path / "run").run()
+    training = start(values, tmp_path / "run")
+    training.run()
+    assert [(session["steps"], session["hardware"] == "Abacus") for session in training.state.sessions] == [
+        (5, True), (7, False),
+    ]  # fmt: skip
+    card = model_card(training, 1, "0" * 64)
+    assert "- 5 steps in 0.0 minutes on Abacus, 1 thread; numpy " in card
+    assert "no single run gives the same weights" in card
+
+
+def test_a_signal_that_ends_the_compiler_too_is_an_interruption(
+    values: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compiling(self: Training, number: int) -> dict[str, float]:
+        if number == 2:
+            signal.raise_signal(signal.SIGINT)
+            raise RuntimeError("CppCompileError: g++ was killed")
+        return step(self, number)
+
+    step = Training._step
+    monkeypatch.setattr(Training, "_step", compiling)
+    with pytest.raises(KeyboardInterrupt):
+        start(values, tmp_path / "run").run()
+
+
+def test_without_a_compiler_there_is_one_sentence(values: dict[str, Any], tmp_path: Path) -> None:
+    import torch._inductor.config as inductor
+
+    with (
+        inductor.patch("cpp.cxx", (None, "no-such-compiler")),
+        pytest.raises(UsageError, match=r"compile: true needs a C\+\+ compiler.*set compile: false"),
+    ):
+        start(values | {"compile": True}, tmp_path / "run")
 
 
 def test_a_damaged_checkpoint_is_named(values: dict[str, Any], tmp_path: Path) -> None:

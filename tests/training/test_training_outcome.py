@@ -1,6 +1,7 @@
 """What a finished run leaves behind, and the command line."""
 
 import csv
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -14,10 +15,13 @@ from safetensors.torch import load_file
 
 from posebench.errors import DataMissingError, UsageError
 from posebench.hashing import hash_file
+from posebench.prediction.create import load_lifter
+from posebench.results.environment import posebench_version
 from zoo import __main__ as command_line
 from zoo.lifters.videopose3d import VideoPose3D
 from zoo.training.config import load_config
 from zoo.training.export import publish
+from zoo.training.loop import Training
 from zoo.training.stores import TrainingStore
 from zoo.training.validate import read_validation, validate
 
@@ -51,7 +55,21 @@ def test_a_run_leaves_weights_card_and_numbers(finished: tuple[Path, Path], tmp_
     lifter = VideoPose3D(**config.lifter.config)
     lifter.load_state_dict(load_file(path), strict=True)
     with safe_open(path, framework="pt") as file:
-        assert "videopose3d.tiny" in file.metadata()["posebench"]
+        described = json.loads(file.metadata()["posebench"])
+    arguments = {
+        "filter_widths": [3, 3],
+        "channels": 8,
+        "causal": False,
+        "dropout": 0.2,
+        "normalize": "person",
+        "fps": 50.0,
+    }
+    assert described == {
+        "tag": "videopose3d.tiny",
+        "arch": "videopose3d",
+        "config": arguments,
+        "training_sha256": config.hash,
+    }
     with (folder / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["step"] for row in rows] == ["4", "8", "12"]
@@ -73,11 +91,17 @@ def test_a_run_leaves_weights_card_and_numbers(finished: tuple[Path, Path], tmp_
         "free",
         "12 steps",
         f"{numbers['sway/gt']:.1f}",
-        "python -m zoo train",
+        "python -m zoo train videopose3d.tiny --device cpu --threads 1",
+        f"- Configuration: sha256 `{config.hash}`",
+        f"{sum(value.numel() for value in lifter.parameters()):,} parameters",
+        f"posebench {posebench_version()}",
+        "it declares 50 frames a second",
     ):
         assert fact in card, fact
+    assert "loss:" not in card
     assert str(tmp_path) not in card
     entry = yaml.safe_load((folder / "videopose3d.tiny.manifest.yaml").read_text())["tiny"]
+    assert entry["config"] == arguments
     assert entry["weights"] == {
         "file": "weights/videopose3d.tiny.safetensors",
         "sha256": hash_file(path),
@@ -96,10 +120,58 @@ def test_publishing_copies_weights_and_card(
     assert card == tmp_path / "zoo" / "cards" / "videopose3d.tiny.md"
     with pytest.raises(DataMissingError, match="not finished"):
         publish(config, tmp_path, tmp_path / "zoo")
+    other = config.model_copy(update={"steps": 99, "seed": 7})
+    with pytest.raises(
+        UsageError, match=r"do not say that they were trained by the configuration videopose3d\.tiny as it"
+    ):
+        publish(other, finished[1], tmp_path / "other")
+    own = finished[1] / card.name
+    for wrong in (
+        card.read_text().replace(config.hash, other.hash),
+        card.read_text().replace(hash_file(weights), "0" * 64),
+    ):
+        own.write_text(wrong)
+        with pytest.raises(UsageError, match=r"The card of videopose3d\.tiny does not name that configuration"):
+            publish(config, finished[1], tmp_path / "other")
+    own.write_text(card.read_text())
     monkeypatch.setattr("zoo.training.export.LARGEST", 1000)
     with pytest.raises(UsageError, match="bytes"):
         publish(config, finished[1], tmp_path / "other")
     assert not (tmp_path / "other").exists()
+
+
+def test_weights_of_a_run_inherit_nothing_of_a_tag(finished: tuple[Path, Path]) -> None:
+    loaded = load_lifter("videopose3d", finished[1] / "videopose3d.tiny.safetensors")
+    assert loaded.config == {
+        "filter_widths": [3, 3], "channels": 8, "causal": False, "dropout": 0.2, "normalize": "person", "fps": 50.0,
+    }  # fmt: skip
+
+
+def test_a_finished_run_is_exported_again_as_it_was(
+    finished: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, folder = finished
+    before = {path.name: path.read_bytes() for path in folder.glob("videopose3d.tiny.*")}
+    assert len(before) == 3
+    monkeypatch.setattr("zoo.training.sessions.cpu_model", lambda: "Abacus")
+    arguments = ("train", str(config), "--out", str(folder), "--threads", "2", "--device", "cpu")
+    assert command(*arguments, monkeypatch=monkeypatch) == 0
+    assert {path.name: path.read_bytes() for path in folder.glob("videopose3d.tiny.*")} == before
+
+
+def test_a_fresh_run_that_is_stopped_leaves_nothing_to_publish(
+    finished: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(self: Training) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Training, "run", stopped)
+    config, folder = finished
+    arguments = ("train", str(config), "--out", str(folder), "--threads", "1", "--device", "cpu", "--fresh")
+    assert command(*arguments, monkeypatch=monkeypatch) == 130
+    assert not list(folder.iterdir())
+    with pytest.raises(DataMissingError, match="not finished"):
+        publish(load_config(config), folder, tmp_path / "zoo")
 
 
 def test_fresh_forgets_what_was_done(finished: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,76 +1,34 @@
-"""CLIP's frozen text model behind soft tokens: equal to transformers' own forward, and had from the Hub or a folder."""
+"""CLIP's frozen text model behind soft tokens: equal to transformers' own forward."""
 
 import copy
-import json
-import os
-import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
-from clip_files import FEATURES, WIDTH, save_clip
-from hub_server import HubServer, hub
-from safetensors.torch import load, load_file, save_file
+from clip_files import FEATURES, WIDTH, save_clip, sha256_of
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from posebench.errors import PosebenchError, UsageError, WeightsError
-from zoo.blocks.clip_source import FILES, REVISION, MissingExtraError
+from posebench.datasets.library import data_root
+from posebench.errors import UsageError, WeightsError
 from zoo.blocks.clip_text import ACTION_TOKENS, POSITIONS, SUBJECT_POSITIONS, ClipText
 
 transformers = pytest.importorskip("transformers", reason="the extra 'clip' is not installed")
 
-#: Each argument is SOURCE@REVISION; prints the names' features or the one sentence of each as JSON lines.
-SCRIPT = """
-import json, sys
-from posebench.errors import PosebenchError
-from zoo.blocks.clip_text import ClipText
-for argument in sys.argv[1:]:
-    try:
-        print(json.dumps(ClipText(*argument.split("@")).names(["walking"])[0].tolist()))
-    except PosebenchError as error:
-        print(json.dumps(str(error)))
-"""
-
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_clip(tmp_path_factory.mktemp("clip"))
+def folder() -> Path:
+    return save_clip(data_root() / "clip" / "tiny")
 
 
 @pytest.fixture(scope="module")
 def clip(folder: Path) -> ClipText:
-    return ClipText(str(folder))
+    return read(folder)
 
 
-@pytest.fixture
-def server() -> Iterator[HubServer]:
-    with hub() as server:
-        yield server
-
-
-def files_of(folder: Path) -> dict[str, bytes]:
-    return {name: (folder / name).read_bytes() for name in FILES}
-
-
-def ask(tmp_path: Path, server: HubServer, *sources: str, **variables: str) -> list[str | list[float]]:
-    """Make the module of each source in a process of its own, for the client reads its address when it is imported."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("HF_", "HUGGING_FACE_", "TRANSFORMERS_"))
-    }
-    hub = {"HF_ENDPOINT": server.address, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_DISABLE_TELEMETRY": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, *sources],
-        env={**kept, **hub, "HF_HUB_DISABLE_XET": "1", "OMP_NUM_THREADS": "1", **variables},
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert not done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
+def read(folder: Path, **more: str) -> ClipText:
+    """The CLIP of a folder in the data folder, by its name and its hash."""
+    return ClipText(folder.name, sha256_of(folder), **more)
 
 
 def reference(folder: Path, subject: str, action: str) -> Tensor:
@@ -90,7 +48,7 @@ def reference(folder: Path, subject: str, action: str) -> Tensor:
 @pytest.mark.parametrize("subject", ["a person", "person", "an old person with a dog"])
 def test_words_read_as_transformers_reads_them(folder: Path, subject: str) -> None:
     actions = ["walking", "walking a dog", "x" * ACTION_TOKENS]
-    found = ClipText(str(folder), subject=subject).names(actions)
+    found = read(folder, subject=subject).names(actions)
     expected = torch.stack([reference(folder, subject, action) for action in actions])
     torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-6)
     assert (found[0] - found[1]).abs().max() > 1e-2
@@ -134,7 +92,7 @@ def test_it_adds_nothing_to_the_lifter_around_it(clip: ClipText) -> None:
 
 
 def test_it_moves_with_the_lifter(folder: Path) -> None:
-    around = nn.Sequential(ClipText(str(folder)))
+    around = nn.Sequential(read(folder))
     assert around[0].names(["walking"]).dtype == torch.float32
     around.to(torch.float64)
     assert around(torch.randn(1, ACTION_TOKENS, WIDTH, dtype=torch.float64)).dtype == torch.float64
@@ -142,7 +100,7 @@ def test_it_moves_with_the_lifter(folder: Path) -> None:
 
 
 def test_a_name_is_read_once_whoever_asks_first(folder: Path) -> None:
-    clip, calls = ClipText(str(folder)), []
+    clip, calls = read(folder), []
     clip.register_forward_hook(lambda *_: calls.append(1))
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
         first = clip.names(["walking", "person"])
@@ -159,7 +117,7 @@ def test_making_one_draws_no_random_number(folder: Path) -> None:
     torch.manual_seed(3)
     expected = torch.rand(1)
     torch.manual_seed(3)
-    ClipText(str(folder))
+    read(folder)
     assert torch.equal(torch.rand(1), expected)
 
 
@@ -170,109 +128,9 @@ def test_shapes_alone_need_no_files() -> None:
         assert clip.names(["walking", "running"]).shape == (2, 512)
 
 
-def test_the_hub_is_asked_once_and_for_three_files(server: HubServer, folder: Path, tmp_path: Path) -> None:
-    revision = server.add("lab/clip", {**files_of(folder), "pytorch_model.bin": b"\x80never"})
-    # The line breaks twice, and is taken up where it broke.
-    server.store.cuts = [20_000, 30_000]
-    [first] = ask(tmp_path, server, f"lab/clip@{revision}")
-    assert torch.allclose(torch.tensor(first), reference(folder, "a person", "walking"), atol=1e-6)
-    assert {path.rsplit("/", 1)[1] for _, path in server.asked} == set(FILES)
-    assert [wanted for _, wanted, _ in server.store.asked] == [None, "bytes=20000-", "bytes=50000-"]
-    server.asked.clear()
-    again, sentence = ask(tmp_path, server, f"lab/clip@{revision}", f"lab/other@{revision}", HF_HUB_OFFLINE="1")
-    assert again == first
-    assert "the client is offline (HF_HUB_OFFLINE is set); unset it once for the same command, or name" in str(sentence)
-    assert not server.asked
-
-
-def test_what_the_hub_does_not_give_is_one_sentence(server: HubServer, folder: Path, tmp_path: Path) -> None:
-    whole = files_of(folder)
-    gated = server.add("lab/gated", whole, gated=True)
-    only_pickle = {name: whole[name] for name in FILES[:-1]} | {"pytorch_model.bin": b"\x80never"}
-    pickled = server.add("lab/pickled", only_pickle)
-    short = server.add("lab/short", {**whole, "model.safetensors": whole["model.safetensors"][:-100]})
-    sources = {
-        f"lab/gated@{gated}": "is gated: ask for access at ",
-        f"lab/nobody@{gated}": "The Hub has no repository of the files of a CLIP",
-        f"lab/short@{'0' * 40}": "The Hub has no such commit for the files of a CLIP",
-        f"lab/pickled@{pickled}": "no such file for the files of a CLIP (model.safetensors of lab/pickled",
-        f"lab/short@{short}": "does not hold a text model of CLIP that can be read (",
-    }
-    for said, expected in zip(ask(tmp_path, server, *sources), sources.values(), strict=True):
-        assert isinstance(said, str)
-        assert expected in said
-        assert said.endswith(
-            "name as the configuration's `clip` a folder with config.json, tokenizer.json and model.safetensors of one."
-        )
-
-
-def test_the_published_files_have_their_hashes(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A cache that has other files under the pinned commit is not believed."""
-    from huggingface_hub import constants
-
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    place = tmp_path / "models--openai--clip-vit-base-patch32" / "snapshots" / REVISION
-    shutil.copytree(folder, place)
-    with pytest.raises(
-        WeightsError, match=r"is not config\.json of openai/clip-vit-base-patch32 any more: .* delete it"
-    ):
-        ClipText()
-
-
-@pytest.mark.parametrize("name", FILES)
-def test_a_folder_that_lacks_a_file(folder: Path, tmp_path: Path, name: str) -> None:
-    copied = Path(shutil.copytree(folder, tmp_path / "clip"))
-    (copied / name).unlink()
-    with pytest.raises(WeightsError, match=f"There is no {name} in .*clip; a CLIP of one's own needs"):
-        ClipText(str(copied))
-
-
-def damage(folder: Path, kind: str) -> None:
-    weights = folder / "model.safetensors"
-    if kind == "cut":
-        weights.write_bytes(weights.read_bytes()[:-10])
-    elif kind == "pickle":
-        torch.save(load(weights.read_bytes()), weights)
-    elif kind == "config":
-        (folder / "config.json").write_text("{")
-    elif kind == "tokenizer":
-        (folder / "tokenizer.json").write_text("{}")
-    else:
-        state = load(weights.read_bytes())
-        key = "text_model.encoder.layers.1.mlp.fc1.weight"
-        if kind == "lacks":
-            del state[key]
-        else:
-            state[key] = state[key][:, :-1].contiguous()
-        save_file(state, weights, {"format": "pt"})
-
-
-@pytest.mark.parametrize("kind", ["cut", "pickle", "config", "tokenizer", "lacks", "shape"])
-def test_damaged_files_are_one_sentence(folder: Path, tmp_path: Path, kind: str) -> None:
-    copied = Path(shutil.copytree(folder, tmp_path / "clip"))
-    damage(copied, kind)
-    with pytest.raises(
-        WeightsError, match=r"^\S*clip does not hold a text model of CLIP .*; name as the configuration's `clip`"
-    ) as told:
-        ClipText(str(copied))
-    assert "\n" not in str(told.value)
-
-
-def test_another_length_of_texts(tmp_path: Path) -> None:
+def test_another_length_of_texts() -> None:
     with pytest.raises(WeightsError, match="reads 32 tokens, not 77"):
-        ClipText(str(save_clip(tmp_path, positions=32)))
-
-
-@pytest.mark.parametrize(
-    ("source", "revision", "sentence"),
-    [
-        ("no/such/folder", REVISION, "neither a folder nor OWNER/NAME"),
-        ("openai/clip-vit-base-patch32", "main", "'main' of openai/clip-vit-base-patch32 is no commit"),
-    ],
-)
-def test_sources_that_are_none(source: str, revision: str, sentence: str) -> None:
-    with pytest.raises(UsageError, match=sentence):
-        ClipText(source, revision)
+        read(save_clip(data_root() / "clip" / "short", positions=32))
 
 
 def test_words_are_never_cut(clip: ClipText, folder: Path) -> None:
@@ -280,14 +138,6 @@ def test_words_are_never_cut(clip: ClipText, folder: Path) -> None:
     for words in ("q" * (ACTION_TOKENS + 1), "walking " * 80, " "):
         with pytest.raises(UsageError, match="tokens of CLIP; give words that are 1 to 36"):
             clip.names(["walking", words])
-    ClipText(str(folder), subject="q" * (SUBJECT_POSITIONS - 1))
+    read(folder, subject="q" * (SUBJECT_POSITIONS - 1))
     with pytest.raises(UsageError, match="give words that are 1 to 39"):
-        ClipText(str(folder), subject="q" * SUBJECT_POSITIONS)
-
-
-def test_without_transformers_the_extra_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'posebench-lifting\[clip\]'") as told:
-        ClipText(str(folder))
-    assert isinstance(told.value, PosebenchError)
-    assert isinstance(told.value, ImportError)
+        read(folder, subject="q" * SUBJECT_POSITIONS)

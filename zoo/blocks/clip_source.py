@@ -1,4 +1,7 @@
-"""CLIP's text model as files: which commit of the Hub, which hashes, or a folder of the user's; read without any pickle.
+"""CLIP's text model as files: a commit of the Hub or a folder of the user's, of which hash; read without any pickle.
+
+The weights of a lifter hang on the CLIP that they were trained with and do not hold it. So a configuration says which files
+they are by one sha256, wherever they lie: `clip_sha256`, the hash of the three files' own hashes.
 
 The branch `main` of openai/clip-vit-base-patch32 has weights as a pickle only. The commit that is pinned here is the
 conversion of them to safetensors in the same repository (its pull request 15); commit and hashes are those that several
@@ -16,64 +19,79 @@ from typing import Any
 
 import torch
 
+from posebench.datasets.library import data_root
 from posebench.errors import PosebenchError, UsageError, WeightsError
-from posebench.hashing import hash_file
+from posebench.hashing import hash_file, hash_value
 from posebench.prediction.hub import Report, fetch_file
 from posebench.prediction.hub_errors import HubSubject
 from posebench.registry.manifest import HubFile
 
-SOURCE = "openai/clip-vit-base-patch32"
-REVISION = "b33cedfd0df4e43b8238760678fcc89e1a0d38b3"
+REPOSITORY = "openai/clip-vit-base-patch32"
+#: As the `clip` of a configuration says it.
+SOURCE = f"{REPOSITORY}@b33cedfd0df4e43b8238760678fcc89e1a0d38b3"
 #: What is read of a source. Sizes at `SOURCE`: 4 kB, 2 MB, 605 MB, for the file has the model of images too.
 FILES = ("config.json", "tokenizer.json", "model.safetensors")
-#: sha256 of the files of `SOURCE` at `REVISION`.
+#: sha256 of the files of `SOURCE`.
 PUBLISHED: Mapping[str, str] = {
     "config.json": "b575ef3c36f2a057fa19e221650105052d61cc9c1a972ec15019c6261ec98770",
     "tokenizer.json": "b556ac8c99757ffb677208af34bc8c6721572114111a6e0aaf5fa69ff0b8d842",
     "model.safetensors": "99d28a652e6ec46629ab7047a0ac82c69b1fe11e0ce672c43af65d3a9a3fc05d",
 }
-INSTEAD = f"name as the configuration's `clip` a folder with {', '.join(FILES[:-1])} and {FILES[-1]} of one"
+#: And all of it as one.
+PUBLISHED_SHA256 = hash_value(PUBLISHED)
+HUB = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)@(?P<revision>[0-9a-f]{40})")
+FOLDER = re.compile(r"\w[\w.-]*")
+INSTEAD = f"name as the configuration's `clip` a folder of POSEBENCH_DATA/clip with {', '.join(FILES[:-1])} and {FILES[-1]} of one"
 
 
 class MissingExtraError(PosebenchError, ImportError):
     """A library that only an extra of posebench brings."""
 
 
-def find_files(source: str, revision: str) -> dict[str, Path]:
-    """The files of a CLIP by name, from a folder or from OWNER/NAME on the Hub, fetched to its cache if need be.
+def find_files(source: str, sha256: str) -> dict[str, Path]:
+    """The files of a CLIP by name, from the folder `POSEBENCH_DATA/clip/NAME`, or of OWNER/NAME@COMMIT, fetched if need be.
 
-    Raises `UsageError` for a source or revision that can be neither, `WeightsError` for files that cannot be had.
+    `sha256` is `hash_value` of their own hashes by name. Raises `UsageError` for a source that can be neither, `WeightsError`
+    for files that cannot be had or are others.
     """
-    folder = Path(source)
-    if folder.is_dir():
-        found = {name: folder / name for name in FILES}
-        for name, path in found.items():
-            if not path.is_file():
-                raise WeightsError(
-                    f"There is no {name} in {folder}; a CLIP of one's own needs {', '.join(FILES)} "
-                    "(save_pretrained of model and tokenizer writes them)."
-                )
-        return found
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", source):
-        raise UsageError(f"{source!r} is neither a folder nor OWNER/NAME of a CLIP on the Hub; give one of the two.")
-    if not re.fullmatch(r"[0-9a-f]{40}", revision):
-        raise UsageError(f"The revision {revision!r} of {source} is no commit; give its 40 hexadecimal digits.")
-    known = PUBLISHED if (source, revision) == (SOURCE, REVISION) else {}
-    return {
-        name: _from_hub(HubFile(repository=source, revision=revision, file=name), known.get(name)) for name in FILES
-    }
+    if FOLDER.fullmatch(source):
+        found = _in_folder(data_root() / "clip" / source)
+    elif match := HUB.fullmatch(source):
+        found = {name: _from_hub(HubFile(**match.groupdict(), file=name), source) for name in FILES}
+    else:
+        raise UsageError(
+            f"{source!r} is neither OWNER/NAME@COMMIT of a CLIP on the Hub, the commit with its 40 hexadecimal digits, nor the "
+            "name of a folder in POSEBENCH_DATA/clip; give one of the two."
+        )
+    hashes = {name: hash_file(path) for name, path in found.items()}
+    if source == SOURCE and (altered := [name for name in FILES if hashes[name] != PUBLISHED[name]]):
+        raise WeightsError(
+            f"{found[altered[0]].resolve()} is not {altered[0]} of {REPOSITORY} any more: it was altered or is damaged; delete it "
+            "and run the same command again."
+        )
+    if (own := hash_value(hashes)) != sha256:
+        raise WeightsError(
+            f"The files of the CLIP {source} have the sha256 {own}, and {sha256} is asked for; give the CLIP that the weights "
+            "were trained with, or to train new ones with this say its hash as `clip_sha256`."
+        )
+    return found
 
 
-def _from_hub(hub: HubFile, sha256: str | None) -> Path:
+def _in_folder(folder: Path) -> dict[str, Path]:
+    found = {name: folder / name for name in FILES}
+    for name, path in found.items():
+        if not path.is_file():
+            raise WeightsError(
+                f"There is no {name} in {folder}; a CLIP of one's own needs {', '.join(FILES)} "
+                "(save_pretrained of model and tokenizer writes them)."
+            )
+    return found
+
+
+def _from_hub(hub: HubFile, source: str) -> Path:
     subject = HubSubject(hub, "the files of a CLIP", "the same command", INSTEAD, "the pinned revision")
     with _bar(hub) as report:
-        path = fetch_file(subject, sha256, report)
-    if sha256 is not None and hash_file(path) != sha256:
-        raise WeightsError(
-            f"{path.resolve()} is not {hub.file} of {hub.repository} any more: it was altered or is damaged; delete it and run "
-            "the same command again."
-        )
-    return path
+        return fetch_file(subject, PUBLISHED[hub.file] if source == SOURCE else None, report)
 
 
 @contextmanager

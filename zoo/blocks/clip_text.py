@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from posebench.errors import UsageError, WeightsError
-from zoo.blocks.clip_source import REVISION, SOURCE, find_files, load_model, load_tokenizer
+from zoo.blocks.clip_source import PUBLISHED_SHA256, SOURCE, find_files, load_model, load_tokenizer
 
 POSITIONS = 77
 SUBJECT_POSITIONS = 40
@@ -33,13 +33,15 @@ PUBLISHED_SIZES = (512, 512)
 class ClipText(nn.Module):
     """Soft action tokens, or actions by their names, to CLIP's features of a text; see `TextEncoder`.
 
-    `source`, `revision`
-        OWNER/NAME of a CLIP on the Hub and the commit, or a folder that has one.
+    `source`
+        OWNER/NAME@COMMIT of a CLIP on the Hub, or the name of a folder in `POSEBENCH_DATA/clip` that has one.
+    `sha256`
+        Of its files, as `zoo.blocks.clip_source` hashes them; others are refused.
     `subject`
         Words before the action.
 
     CLIP's weights are not this module's: they have no gradients, are not among its parameters, are in no state dict (they
-    are the Hub's, pinned by commit), and copies of the module share them. `.to()` moves them with everything else.
+    are the source's, pinned by hash), and copies of the module share them. `.to()` moves them with everything else.
 
     On the `meta` device nothing is fetched or computed, and sizes are those of the published CLIP.
     """
@@ -48,7 +50,7 @@ class ClipText(nn.Module):
     positions: Tensor
     after: Tensor
 
-    def __init__(self, source: str = SOURCE, revision: str = REVISION, subject: str = SUBJECT) -> None:
+    def __init__(self, source: str = SOURCE, sha256: str = PUBLISHED_SHA256, subject: str = SUBJECT) -> None:
         super().__init__()
         self.tokens = ACTION_TOKENS
         self.width, self.features = PUBLISHED_SIZES
@@ -56,7 +58,7 @@ class ClipText(nn.Module):
         self.named: dict[str, Tensor] = {}
         if torch.empty(0).device.type == "meta":
             return
-        files = find_files(source, revision)
+        files = find_files(source, sha256)
         self.frozen = _Frozen(load_model(files), load_tokenizer(files))
         self.width, self.features = self.frozen.model.text_projection.weight.shape[::-1]
         embedded = self.frozen.model.text_model.embeddings

@@ -12,7 +12,9 @@ from operator import mul
 import torch
 from torch import Tensor, nn
 
+from posebench.errors import UsageError
 from posebench.skeletons import HUMAN36M_17
+from zoo.blocks.sizes import check_counts, check_positive
 
 TIMESTEPS = 1000
 #: Keeps the first noise from vanishing; no step adds more than this share.
@@ -59,6 +61,16 @@ def sample_poses(denoise: Callable[[Tensor, int], Tensor], noise: Callable[[], T
     return poses
 
 
+def check_sampling(hypotheses: int, steps: int, bound: float) -> None:
+    """Raise `UsageError` for what cannot be sampled: no poses, more steps than there are times, no room for a pose."""
+    check_positive(bound=bound)
+    if not all(isinstance(count, int) and count >= 1 for count in (hypotheses, steps)) or steps > TIMESTEPS:
+        raise UsageError(
+            f"{hypotheses} hypotheses in {steps} steps cannot be sampled; give whole numbers of 1 or more, "
+            f"steps up to {TIMESTEPS}."
+        )
+
+
 def add_noise(clean: Tensor, noise: Tensor, left: Tensor) -> Tensor:
     """Poses as they are when the shares `left` (batch,) of their variance are left: what training denoises."""
     share = left.view(-1, *[1] * (clean.ndim - 1))
@@ -73,10 +85,16 @@ def mirrored(points: Tensor) -> Tensor:
 
 
 class TimeEmbedding(nn.Module):
-    """Timesteps (batch,) to conditions (batch, dim): sines of many periods through a perceptron."""
+    """Timesteps (batch,) to conditions (batch, dim): sines of many periods through a perceptron.
+
+    Raises `UsageError` for a width that has not as many sines as cosines, of two periods at least.
+    """
 
     def __init__(self, dim: int) -> None:
         super().__init__()
+        check_counts(dim=dim)
+        if dim % 2 or dim < 4:
+            raise UsageError(f"dim is {dim}; give an even number of 4 or more, half for sines and half for cosines.")
         self.dim = dim
         self.perceptron = nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
 

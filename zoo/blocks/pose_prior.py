@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from posebench.skeletons import HUMAN36M_17
 from zoo.blocks.diffusion import TimeEmbedding
+from zoo.blocks.sizes import check_counts, check_shares
 from zoo.blocks.space_time import SpaceTimeTransformer
 from zoo.blocks.transformer import EPSILON
 
@@ -70,6 +71,8 @@ class PosePrior(nn.Module):
 
     `mean`, `deviation`
         (joints, 3) of the training poses, in metres: they travel with the weights.
+
+    Raises `UsageError` for sizes that cannot be.
     """
 
     mean: Tensor
@@ -77,6 +80,8 @@ class PosePrior(nn.Module):
 
     def __init__(self, frames: int, dim: int, depth: int, heads: int, dropout: float) -> None:
         super().__init__()
+        check_counts(frames=frames, depth=depth)
+        check_shares(dropout=dropout)
         self.frames = frames
         self.noise = SinglePose(dim, depth, dropout) if frames == 1 else ShortMotion(frames, dim, depth, heads)
         self.register_buffer("mean", torch.zeros(JOINTS, 3))

@@ -8,7 +8,8 @@ the public code.
 import torch
 from torch import Tensor, nn
 
-from posebench.errors import UsageError
+from zoo.blocks.full_precision import FullLinear
+from zoo.blocks.sizes import check_counts, check_heads, check_positive, check_shares, check_switches
 from zoo.blocks.transformer import EPSILON, Block
 
 
@@ -19,6 +20,8 @@ class SpaceTimeTransformer(nn.Module):
         Pairs of a block over the joints of each frame and one over the frames of each joint.
     `drop_path`
         Of the last pair in training; it grows to that from 0 in the first.
+
+    Raises `UsageError` for sizes that cannot be.
     """
 
     def __init__(
@@ -35,9 +38,12 @@ class SpaceTimeTransformer(nn.Module):
         outputs: int = 3,
     ) -> None:
         super().__init__()
-        if dim % heads:
-            raise UsageError(f"dim is {dim}, which does not divide into {heads} heads.")
-        self.embed = nn.Linear(channels, dim)
+        check_counts(frames=frames, depth=depth)
+        check_heads(heads, dim=dim)
+        check_positive(mlp_ratio=mlp_ratio)
+        check_shares(drop_path=drop_path)
+        check_switches(qkv_bias=qkv_bias)
+        self.embed = FullLinear(channels, dim)
         self.spatial_position = nn.Parameter(torch.zeros(1, joints, dim))
         self.temporal_position = nn.Parameter(torch.zeros(1, frames, dim))
         drops = [drop_path * block / max(1, depth - 1) for block in range(depth)]
@@ -46,7 +52,7 @@ class SpaceTimeTransformer(nn.Module):
         )
         self.spatial_norm = nn.LayerNorm(dim, eps=EPSILON)
         self.temporal_norm = nn.LayerNorm(dim, eps=EPSILON)
-        self.head = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, outputs))
+        self.head = nn.Sequential(nn.LayerNorm(dim), FullLinear(dim, outputs))
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """See the class; `condition` (batch, dim) is added to every token before the first block."""

@@ -11,10 +11,10 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from posebench.errors import UsageError
 from posebench.prediction.lifter import LifterInputs
 from posebench.skeletons import HUMAN36M_17
-from zoo.blocks.diffusion import TIMESTEPS, TimeEmbedding, mirrored, sample_poses
+from zoo.blocks.diffusion import TimeEmbedding, check_sampling, mirrored, sample_poses
+from zoo.blocks.sizes import check_counts, check_positive, check_switches
 from zoo.blocks.space_time import SpaceTimeTransformer
 from zoo.lifters.normalisation import find_normaliser
 from zoo.specs import PUBLISHED_FPS
@@ -66,6 +66,8 @@ class D3DP(nn.Module):
         Poses are kept within this many times the scale, in metres. The published bound cuts off raised hands.
     `normalize`, `fps`
         As for `MixSTE`.
+
+    Raises `UsageError` for values that cannot be.
     """
 
     def __init__(
@@ -86,8 +88,10 @@ class D3DP(nn.Module):
         fps: float | None = PUBLISHED_FPS,
     ) -> None:
         super().__init__()
-        if hypotheses < 1 or not 1 <= steps <= TIMESTEPS:
-            raise UsageError(f"{hypotheses} hypotheses in {steps} steps cannot be sampled; give 1 or more of each.")
+        check_sampling(hypotheses, steps, bound)
+        check_counts(frames=frames)
+        check_positive(scale=scale)
+        check_switches(flip=flip)
         self.spec = specs.spec({"frames": frames, "fps": fps})
         self.normalise = find_normaliser(normalize)
         self.network = Denoiser(frames, dim, depth, heads, mlp_ratio, qkv_bias, drop_path)

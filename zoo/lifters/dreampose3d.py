@@ -11,16 +11,17 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from posebench.errors import UsageError
 from posebench.prediction.lifter import Described, LifterInputs
 from posebench.skeletons import HUMAN36M_17
 from zoo.blocks.action_prompt import ActionPrompt, FixedTokens, MotionReader, Prompt, TextEncoder
 from zoo.blocks.affinity import JointAffinity
-from zoo.blocks.clip_source import SOURCE
-from zoo.blocks.diffusion import TIMESTEPS, TimeEmbedding, mirrored, sample_poses
+from zoo.blocks.clip_source import PUBLISHED_SHA256, SOURCE
+from zoo.blocks.diffusion import TimeEmbedding, check_sampling, mirrored, sample_poses
+from zoo.blocks.full_precision import full_linear
 from zoo.blocks.learned_text import LearnedText
+from zoo.blocks.sizes import check_counts, check_heads, check_switches
 from zoo.blocks.space_time import SpaceTimeTransformer
 from zoo.blocks.transformer import EPSILON, CrossAttention
 from zoo.lifters.normalisation import find_normaliser
@@ -81,14 +82,14 @@ class PromptedDenoiser(nn.Module):
     def condition(self, keypoints: Tensor) -> Condition:
         """Of normalised keypoints (batch, frames, joints, 2): their tokens and their prompt."""
         embed = self.transformer.embed
-        tokens = functional.linear(keypoints, embed.weight[:, :2], embed.bias)
+        tokens = full_linear(keypoints, embed.weight[:, :2], embed.bias)
         return Condition(tokens, None if self.prompt is None else self.prompt(keypoints))
 
     def denoise(self, condition: Condition, noisy: Tensor, time: Tensor) -> Tensor:
         """Noisy poses (batch, hypotheses, frames, joints, 3) and times (batch,) to (..., frames, n, joints, 3)."""
         batch, hypotheses = noisy.shape[:2]
         stack = self.transformer
-        x = condition.keypoints[:, None] + functional.linear(noisy, stack.embed.weight[:, 2:])
+        x = condition.keypoints[:, None] + full_linear(noisy, stack.embed.weight[:, 2:])
         x = x.flatten(0, 1) + stack.spatial_position
         prompt = condition.prompt
         vector, words = (
@@ -121,7 +122,10 @@ class DreamPose3D(nn.Module):
     `prompt_dim`, `prompt_depth`, `condition_tokens`
         Sizes of the encoder of keypoints, its blocks, and how many tokens the denoiser attends to.
     `clip`
-        Of `prompt: clip`, OWNER/NAME on the Hub or a folder with config.json, tokenizer.json and model.safetensors.
+        Of `prompt: clip`, OWNER/NAME@COMMIT on the Hub, or the name of a folder in `POSEBENCH_DATA/clip` with config.json,
+        tokenizer.json and model.safetensors.
+    `clip_sha256`
+        Which files these are, as `zoo.blocks.clip_source` hashes them: the weights belong to them, so others are refused.
     `actions`
         Names that the prompt was drawn to in training.
     `hypotheses`, `steps`, `flip`, `bound`
@@ -129,7 +133,7 @@ class DreamPose3D(nn.Module):
     `normalize`, `fps`
         As for `MixSTE`.
 
-    The others are `PromptedDenoiser`'s.
+    The others are `PromptedDenoiser`'s. Raises `UsageError` for values that cannot be.
     """
 
     def __init__(
@@ -144,6 +148,7 @@ class DreamPose3D(nn.Module):
         prompt_dim: int = 256,
         prompt_depth: int = 2,
         clip: str = SOURCE,
+        clip_sha256: str = PUBLISHED_SHA256,
         condition_tokens: int = 4,
         actions: Sequence[str] = tuple(ACTIONS),
         affinity: bool = True,
@@ -156,15 +161,19 @@ class DreamPose3D(nn.Module):
         fps: float | None = PUBLISHED_FPS,
     ) -> None:
         super().__init__()
-        if hypotheses < 1 or not 1 <= steps <= TIMESTEPS:
-            raise UsageError(f"{hypotheses} hypotheses in {steps} steps cannot be sampled; give 1 or more of each.")
-        if hallucinated < 1 or hallucinated % 2 == 0:
+        check_sampling(hypotheses, steps, bound)
+        check_counts(frames=frames, hallucinated=hallucinated)
+        check_heads(heads, dim=dim)
+        check_switches(affinity=affinity, flip=flip)
+        if hallucinated % 2 == 0:
             raise UsageError(f"hallucinated is {hallucinated}; give an odd number, 1 for none but the frame itself.")
         self.spec = specs.spec({"frames": frames, "fps": fps, "prompt": prompt})
         self.normalise = find_normaliser(normalize)
         self.actions = tuple(actions)
         self.infers_actions = self.spec.describes
-        made = _prompt(prompt, clip, frames, prompt_dim, prompt_depth, heads, actions, dim, condition_tokens)
+        made = _prompt(
+            prompt, clip, clip_sha256, frames, prompt_dim, prompt_depth, heads, actions, dim, condition_tokens
+        )
         self.network = PromptedDenoiser(
             frames, dim, depth, heads, mlp_ratio, drop_path, made, affinity, hallucinated
         )  # fmt: skip
@@ -220,6 +229,7 @@ class DreamPose3D(nn.Module):
 def _prompt(
     kind: str,
     clip: str,
+    clip_sha256: str,
     frames: int,
     prompt_dim: int,
     depth: int,
@@ -232,11 +242,21 @@ def _prompt(
         raise UsageError(f"There is no prompt {kind!r}; choose one of {', '.join(PROMPTS)}.")
     if kind == "none":
         return None
+    check_counts(prompt_dim=prompt_dim, prompt_depth=depth, condition_tokens=condition_tokens)
+    # The encoder of keypoints is as wide, the learned one of text half as wide; CLIP has heads of its own.
+    divisor = heads if kind == "clip" else 2 * heads
+    if prompt_dim % divisor:
+        raise UsageError(
+            f"prompt_dim is {prompt_dim}; give a multiple of {divisor}, which {heads} heads of the prompt need."
+        )
+    named = isinstance(actions, Sequence) and not isinstance(actions, str) and all(isinstance(a, str) for a in actions)
+    if not named or not actions or len(set(actions)) < len(actions):
+        raise UsageError(f"actions is {actions!r}; give a list of names, each once.")
     text: TextEncoder
     if kind == "clip":
         from zoo.blocks.clip_text import ClipText
 
-        text = ClipText(clip)
+        text = ClipText(clip, clip_sha256)
     else:
         text = LearnedText(actions, width=prompt_dim // 2, features=prompt_dim, heads=heads)
     reader: nn.Module

@@ -5,6 +5,7 @@ code (JinluZhang1126/MixSTE), 33,783,811 parameters for the published 243 frames
 """
 
 from posebench.skeletons import HUMAN36M_17
+from zoo.blocks.sizes import check_counts
 from zoo.blocks.space_time import SpaceTimeTransformer
 from zoo.lifters.seq2seq import Seq2SeqLifter
 from zoo.specs import PUBLISHED_FPS
@@ -12,7 +13,10 @@ from zoo.specs import mixste as specs
 
 
 class MixSTE(Seq2SeqLifter):
-    """A `SpaceTimeTransformer` on keypoints, whose arguments these are; `fps`, of the training data, is only declared."""
+    """A `SpaceTimeTransformer` on keypoints, whose arguments these are; `fps`, of the training data, is only declared.
+
+    Raises `UsageError` for sizes that cannot be.
+    """
 
     def __init__(
         self,
@@ -26,6 +30,7 @@ class MixSTE(Seq2SeqLifter):
         normalize: str = "screen",
         fps: float | None = PUBLISHED_FPS,
     ) -> None:
+        check_counts(frames=frames)
         network = SpaceTimeTransformer(
             frames, HUMAN36M_17.num_joints, 2, dim, depth, heads, mlp_ratio, qkv_bias, drop_path
         )

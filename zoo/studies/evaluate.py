@@ -11,6 +11,7 @@ from posebench.results.record import Asked
 from posebench.sweeps.recorded import Recorded, evaluate_unless_recorded
 from zoo.studies.evidence import Evidence, card_of, read_evidence, records_of
 from zoo.studies.study import Run, Study
+from zoo.training.origin import verify_card, verify_weights
 from zoo.training.progress import Reporter
 
 
@@ -30,7 +31,10 @@ def evaluate_study(study: Study, runs: Path, folder: Path, device: str, reporter
         if not weights.is_file() or not card.is_file():
             reporter.say(f"{head}: no finished run in {runs / tag}; passed over")
             continue
-        _refuse_others(evidence, tag, folder, hash_file(weights))
+        config, sha256 = study.configurations[tag], hash_file(weights)
+        verify_weights(config, weights)
+        verify_card(config, card.read_text(encoding="utf-8"), sha256)
+        _refuse_others(evidence, tag, folder, sha256)
         missing = [run for run in study.runs(tag) if run not in evidence]
         if not missing:
             reporter.say(f"{head}: all records are there")

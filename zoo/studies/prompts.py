@@ -5,9 +5,9 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from posebench.errors import DataDamagedError, DataMissingError
 from posebench.files import write_text
@@ -33,6 +33,13 @@ class Affinity(BaseModel):
     joints: tuple[str, ...]
     local: Matrix
     whole: Matrix
+
+    @model_validator(mode="after")
+    def _square(self) -> Self:
+        for name, matrix in (("local", self.local), ("whole", self.whole)):
+            if [len(row) for row in matrix] != [len(self.joints)] * len(self.joints):
+                raise ValueError(f"`{name}` does not have a row and a column for each of {len(self.joints)} joints")
+        return self
 
 
 class PromptStudy(BaseModel):
@@ -108,7 +115,8 @@ def read_study(path: Path) -> PromptStudy:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
-        raise DataDamagedError(f"{path} is not valid: {field or 'the whole'}: {first['msg']}.") from error
+        reason = first["msg"].removeprefix("Value error, ")
+        raise DataDamagedError(f"{path} is not valid: {field or 'the whole'}: {reason}; make it again.") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataDamagedError(f"{path} is no file of `python -m zoo prompts`; make it again.") from error
     if summary != study.prompts.summary().model_dump():

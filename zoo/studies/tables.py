@@ -80,14 +80,16 @@ def _head(study: Study) -> str:
 
 
 def _rows(study: Study, evidence: Evidence) -> str:
-    trained = {run.tag for run in evidence}
+    parameters = {run.tag: record.lifter.parameters for run, record in evidence.items()}
     lines = []
     for row in study.rows:
         weights = [
-            f"[{tag}](cards/{tag}.md)" if tag in trained else f"{tag}: {NOT_TRAINED}" for tag in row.configurations
+            f"[{tag}](cards/{tag}.md)" if tag in parameters else f"{tag}: {NOT_TRAINED}" for tag in row.configurations
         ]
-        lines.append([row.name, row.what, ", ".join(weights)])
-    table = _table(lines, ["row", "what it is", "trained weights: data, budget, configuration"])
+        # Seeds differ in their numbers, not in how many there are.
+        size = next((f"{parameters[tag]:,}" for tag in row.configurations if tag in parameters), NOTHING)
+        lines.append([row.name, row.what, size, ", ".join(weights)])
+    table = _table(lines, ["row", "what it is", "parameters", "trained weights: data, budget, configuration"])
     return f"## Rows\n\n{table}"
 
 

@@ -76,9 +76,7 @@ class Batches:
         self.seed, self.margin = seed, margin
         frames = [len(part.poses) for part in parts]
         self._bounds = np.cumsum([0, *frames])
-        share = np.asarray(weights) / np.sum(weights)
-        # Whole numbers that add up to the batch, whatever the shares.
-        self._counts = np.diff(np.rint(np.cumsum([0.0, *share]) * batch_size).astype(int))
+        self._wanted = np.cumsum([0.0, *weights]) / np.sum(weights) * batch_size
         starts = np.concatenate([part.start + first for part, first in zip(parts, self._bounds[:-1], strict=True)])
         ends = np.concatenate([part.end + first for part, first in zip(parts, self._bounds[:-1], strict=True)])
         lengths = torch.from_numpy(ends - starts)
@@ -106,6 +104,16 @@ class Batches:
         """How many frames of a window are learned from."""
         return self._outputs.stop - self._outputs.start
 
+    def counts(self, step: int) -> npt.NDArray[np.int64]:
+        """How many windows of each data set the batch of a step has.
+
+        Whole numbers that add up to the batch; what rounding keeps from a data set in one step it gets in the next
+        ones, so that over the steps its share is exact to one window.
+        """
+        before, after = (np.rint(self._wanted * done).astype(np.int64) for done in (step, step + 1))
+        counts: npt.NDArray[np.int64] = np.diff(after - before)
+        return counts
+
     def draw(self, step: int) -> TrainingBatch:
         """The batch of a step.
 
@@ -115,7 +123,7 @@ class Batches:
         rng = frozen_generator("zoo-batch", self.seed, step)
         drawn = [
             rng.randint(low, high, size=count)
-            for low, high, count in zip(self._bounds[:-1], self._bounds[1:], self._counts, strict=True)
+            for low, high, count in zip(self._bounds[:-1], self._bounds[1:], self.counts(step), strict=True)
         ]
         frame = torch.from_numpy(np.concatenate(drawn)).to(self.poses.device)
         first, last = self._first[frame], self._last[frame]

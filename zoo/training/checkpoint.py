@@ -4,6 +4,7 @@ No pickle: tensors under dotted names, everything else as JSON in the metadata.
 """
 
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ from torch.optim import Optimizer
 from posebench.errors import DataDamagedError, UsageError
 from posebench.files import replace_whole
 from posebench.hashing import canonical_json
+from zoo.training.sessions import Session
 
-FORMAT = "1"
+FORMAT = "2"
 
 
 @dataclass
@@ -27,8 +29,8 @@ class RunState:
 
     step: int = 0
     """Optimizer steps done."""
-    seconds: float = 0.0
-    """Wall time of all sessions of the run, rendering left out."""
+    sessions: list[Session] = field(default_factory=list)
+    """On what the steps were made."""
     loss_sums: dict[str, float] = field(default_factory=dict)
     """Sums of the parts of the training loss since the last validation."""
     loss_count: int = 0
@@ -39,6 +41,11 @@ class RunState:
     """Averaged weights of that step, on the CPU."""
     history: list[dict[str, float]] = field(default_factory=list)
     """One row a validation, see `zoo.training.loop`."""
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of all steps, rendering left out."""
+        return math.fsum(session["seconds"] for session in self.sessions)
 
     def add(self, loss: dict[str, float]) -> None:
         """Count the parts of a step's loss."""
@@ -53,7 +60,7 @@ class RunState:
 
 
 def save_checkpoint(
-    path: Path, config_hash: str, state: RunState, model: nn.Module, average: nn.Module, optimizer: Optimizer
+    path: Path, run_hash: str, state: RunState, model: nn.Module, average: nn.Module, optimizer: Optimizer
 ) -> None:
     """Write all that the next step depends on, torch's generators included."""
     optimizer_state = optimizer.state_dict()
@@ -67,7 +74,7 @@ def save_checkpoint(
         tensors["generator.cuda"] = torch.cuda.get_rng_state()
     plain = {
         "format": FORMAT,
-        "config_hash": config_hash,
+        "run_hash": run_hash,
         "groups": optimizer_state["param_groups"],
         # Infinity has no JSON; it is the state before the first validation.
         "state": {
@@ -81,12 +88,10 @@ def save_checkpoint(
     replace_whole(path, lambda part: save_file(whole, part, metadata={"run": canonical_json(plain)}), durable=True)
 
 
-def load_checkpoint(
-    path: Path, config_hash: str, model: nn.Module, average: nn.Module, optimizer: Optimizer
-) -> RunState:
+def load_checkpoint(path: Path, run_hash: str, model: nn.Module, average: nn.Module, optimizer: Optimizer) -> RunState:
     """Put everything back strictly.
 
-    Raises `UsageError` for a run of another configuration and `DataDamagedError` for a file that cannot be read.
+    Raises `UsageError` for a run of another configuration or data, `DataDamagedError` for a file that cannot be read.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -96,9 +101,10 @@ def load_checkpoint(
         raise DataDamagedError(
             f"The checkpoint {path} cannot be read ({error}); start the run again with --fresh."
         ) from error
-    if plain["format"] != FORMAT or plain["config_hash"] != config_hash:
+    if plain["format"] != FORMAT or plain["run_hash"] != run_hash:
         raise UsageError(
-            f"The folder {path.parent} holds a run of another configuration; choose another --out or --fresh."
+            f"The folder {path.parent} holds a run of another configuration or of other data; choose another --out or "
+            "--fresh."
         )
 
     def part(prefix: str) -> dict[str, Tensor]:

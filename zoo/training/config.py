@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError,
 
 from posebench.errors import DataMissingError, UsageError
 from posebench.hashing import hash_value
+from posebench.prediction.spec import LifterSpec
+from posebench.registry.resolve import resolve_model
 from zoo.vocabulary import ACTIONS
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -21,8 +23,16 @@ MOST_BASES = 3
 #: Keys that a configuration has of its own: what it is called and what it is.
 OWN = ("tag", "summary")
 
-#: Lifters whose flip is a part of them.
-FLIP_THEMSELVES = ("d3dp", "dreampose3d")
+#: Keys that decide nothing of the weights: names, words, places, and how often progress is kept.
+NEUTRAL: dict[str, Any] = {
+    **dict.fromkeys((*OWN, "weights_licence", "checkpoint_every"), True),
+    "data": {"__all__": {"licence", "store"}},
+}
+
+#: What learns from poses alone: keypoints and test-time flip have no part in its training and validation.
+PRIORS = ("heatmap_diffusion",)
+#: What `loss` is of.
+WEIGHTED = "dreampose3d"
 
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -132,7 +142,7 @@ class TrainingConfig(_Section):
 
     loss: LossConfig = LossConfig()
     leave_out: tuple[str, ...] = ()
-    """Labels of `zoo.vocabulary` whose clips are not trained on."""
+    """Labels of `zoo.vocabulary` whose clips are neither trained on nor selected with."""
 
     steps: PositiveInt
     batch_size: Annotated[int, Field(ge=2)] = 2048
@@ -163,16 +173,45 @@ class TrainingConfig(_Section):
             raise ValueError("norm_momentum must be above 0")
         if unknown := set(self.leave_out) - ACTIONS.keys():
             raise ValueError(f"leave_out names {sorted(unknown)[0]!r}, which zoo/vocabulary.py does not have")
-        if self.flip and self.lifter.arch in FLIP_THEMSELVES:
-            raise ValueError(f"flip must be false: {self.lifter.arch} flips by lifter.config.flip")
         if self.lifter.config.get("normalize", "") == "pixels":
             raise ValueError("lifter.config.normalize must not be 'pixels': images of several sizes are mixed")
+        total = sum(data.weight for data in self.data)
+        if small := [data.name for data in self.data if data.weight / total * self.batch_size < 1]:
+            raise ValueError(f"the weight of {small[0]} is less than one window of a batch; raise it, or batch_size")
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_is_without_effect(self) -> "TrainingConfig":
+        arch, loss, declared = self.lifter.arch, self.loss, _declared(self.lifter)
+        if declared is not None and self.flip and declared.flips_itself:
+            raise ValueError(f"flip must be false: {arch} flips by lifter.config.flip")
+        if arch in PRIORS and self.flip:
+            raise ValueError(f"flip must be false: {arch} is not validated with it")
+        if arch in PRIORS and (self.sources.keys() | set(self.validation_sources)) != {"gt"}:
+            raise ValueError(
+                f"sources and validation_sources must be gt alone: {arch} learns from poses, not keypoints"
+            )
+        if arch != WEIGHTED and loss != LossConfig():
+            raise ValueError(f"loss must be left away: its weights are {WEIGHTED}'s, and {arch} has one loss")
+        if declared is not None and loss.action and not declared.describes:
+            raise ValueError("loss.action must be 0: the prompt of lifter.config.prompt infers no action")
+        hallucinates_late = loss.hallucinate_from != LossConfig().hallucinate_from
+        if hallucinates_late and self.lifter.config.get("hallucinated") == 1:
+            raise ValueError("loss.hallucinate_from must be left away: lifter.config.hallucinated is 1")
         return self
 
     @property
     def hash(self) -> str:
-        """SHA-256 (hex) of what is not left at its default; a run is only resumed under the same one."""
-        return hash_value(self.model_dump(mode="json", exclude_defaults=True))
+        """SHA-256 (hex) of every value that decides the weights, defaults too: see `NEUTRAL` for those that do not."""
+        return hash_value(self.model_dump(mode="json", exclude=NEUTRAL))
+
+
+def _declared(lifter: LifterConfig) -> LifterSpec | None:
+    """What a lifter of this configuration declares; None where a value has the wrong kind, which its class names better."""
+    try:
+        return resolve_model(lifter.arch).entry.spec(lifter.config)
+    except TypeError:
+        return None
 
 
 def find_config(name_or_path: str) -> Path:

@@ -2,19 +2,19 @@
 
 import shutil
 from pathlib import Path
+from typing import NamedTuple
 
-import torch
 import yaml
 from safetensors.torch import save_file
 
 from posebench.errors import DataMissingError, UsageError
 from posebench.files import replace_whole, write_text
-from posebench.hashing import canonical_json, hash_file
-from zoo.training.batches import Batches
-from zoo.training.card import RunFacts, model_card
-from zoo.training.checkpoint import RunState
+from posebench.hashing import hash_file
+from zoo.training.card import model_card
 from zoo.training.config import TrainingConfig
-from zoo.training.stores import TrainingStore
+from zoo.training.loop import CHECKPOINT, Training
+from zoo.training.origin import verify_card, verify_weights, weights_metadata
+from zoo.training.plots import CURVE, METRICS
 
 ZOO = Path(__file__).parents[1]
 
@@ -22,56 +22,63 @@ ZOO = Path(__file__).parents[1]
 LARGEST = 4_000_000
 
 
-def export(
-    config: TrainingConfig,
-    state: RunState,
-    stores: list[TrainingStore],
-    folder: Path,
-    device: torch.device,
-    batches: Batches,
-) -> Path:
-    """Write `TAG.safetensors`, `TAG.md` and `TAG.manifest.yaml` into the run folder; returns the weights' path."""
-    path = folder / f"{config.tag}.safetensors"
-    described = {"tag": config.tag, "arch": config.lifter.arch, "config": config.lifter.config}
-    # One metadata key: the order of several is not fixed, and the file is hashed.
-    metadata = {"posebench": canonical_json(described)}
-    best = {name: value.contiguous() for name, value in state.best.items()}
-    replace_whole(path, lambda part: save_file(best, part, metadata=metadata))
-    facts = RunFacts.collect(config, state, stores, path, device, len(batches), batches.outputs)
-    write_text(folder / f"{config.tag}.md", model_card(facts))
+class Exports(NamedTuple):
+    """The files that a finished run leaves in its folder."""
+
+    weights: Path
+    card: Path
+    manifest: Path
+
+
+def exports_of(config: TrainingConfig, folder: Path) -> Exports:
+    """Where a run in a folder leaves them."""
+    return Exports(*(folder / f"{config.tag}.{ending}" for ending in ("safetensors", "md", "manifest.yaml")))
+
+
+def forget(config: TrainingConfig, folder: Path) -> None:
+    """Remove all that an earlier run left in the folder, so that nothing of it is taken for the next one's."""
+    for path in (*exports_of(config, folder), *(folder / name for name in (CHECKPOINT, METRICS, CURVE))):
+        path.unlink(missing_ok=True)
+
+
+def export(training: Training) -> Path:
+    """Write `TAG.safetensors`, `TAG.md` and `TAG.manifest.yaml` of a run that is done; returns the weights' path."""
+    config, arguments = training.config, training.arguments
+    path, card, manifest = exports_of(config, training.folder)
+    best = {name: value.contiguous() for name, value in training.state.best.items()}
+    replace_whole(path, lambda part: save_file(best, part, metadata=weights_metadata(config, arguments)))
+    sha256 = hash_file(path)
+    write_text(card, model_card(training, path.stat().st_size, sha256))
+    # `3d`: the poses were projected through cameras of the recipe's own.
     trained_on = [
-        {"dataset": store.name, "split": "train", "version": store.version, "source": "3d"} for store in stores
+        {"dataset": store.name, "split": "train", "version": store.version, "source": "3d"} for store in training.stores
     ]
     entry = {
         "summary": config.summary,
-        "config": config.lifter.config,
+        "config": arguments,
         "settings": {"flip": config.flip},
-        "weights": {
-            "file": f"weights/{path.name}",
-            "sha256": hash_file(path),
-            "licence": config.weights_licence,
-        },
-        # `3d`: the poses were projected through cameras of the recipe's own.
+        "weights": {"file": f"weights/{path.name}", "sha256": sha256, "licence": config.weights_licence},
         "trained_on": trained_on,
-        "card": f"cards/{config.tag}.md",
+        "card": f"cards/{card.name}",
     }
-    write_text(
-        folder / f"{config.tag}.manifest.yaml", yaml.safe_dump({config.tag.split(".")[-1]: entry}, sort_keys=False)
-    )
+    write_text(manifest, yaml.safe_dump({config.tag.split(".")[-1]: entry}, sort_keys=False))
     return path
 
 
 def publish(config: TrainingConfig, folder: Path, target: Path = ZOO) -> list[Path]:
     """Copy a run's weights and card into the package; returns where they lie.
 
-    Raises `DataMissingError` for a run that is not finished and `UsageError`
-    for weights over the repository's limit.
+    Raises `DataMissingError` for a run that is not finished, and `UsageError` for weights or a card that do not name
+    this very configuration, or weights over the repository's limit.
     """
-    weights, card = folder / f"{config.tag}.safetensors", folder / f"{config.tag}.md"
-    if not weights.is_file() or not card.is_file():
+    exports = exports_of(config, folder)
+    if not all(path.is_file() for path in exports):
         raise DataMissingError(
             f"The run in {folder} is not finished; run `python -m zoo train {config.tag}` to its end first."
         )
+    weights, card, _ = exports
+    verify_weights(config, weights)
+    verify_card(config, card.read_text(encoding="utf-8"), hash_file(weights))
     if (size := weights.stat().st_size) > LARGEST:
         raise UsageError(f"{weights.name} has {size} bytes and the repository takes {LARGEST}; train a smaller lifter.")
     copies = [(weights, target / "weights" / weights.name), (card, target / "cards" / card.name)]

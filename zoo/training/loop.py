@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -18,6 +19,8 @@ from timm.utils.model_ema import ModelEmaV3
 from torch import nn
 
 from posebench.errors import NotFiniteError, UsageError
+from posebench.hashing import hash_value
+from posebench.inputs.sources import find_source
 from zoo.lifters.d3dp import D3DP
 from zoo.lifters.dreampose3d import DreamPose3D
 from zoo.lifters.heatmap_diffusion import HeatmapDiffusion
@@ -29,12 +32,14 @@ from zoo.lifters.simple_baseline import SimpleBaseline
 from zoo.lifters.videopose3d import VideoPose3D
 from zoo.training import objectives
 from zoo.training.batches import Batches
+from zoo.training.build import arguments_of, build_lifter, require_compiler
 from zoo.training.checkpoint import RunState, load_checkpoint, save_checkpoint
 from zoo.training.config import TrainingConfig
 from zoo.training.objectives import Objective
 from zoo.training.plots import write_history
 from zoo.training.progress import Reporter
-from zoo.training.renditions import Renditions, load_or_render
+from zoo.training.renditions import Renditions, load_or_render, rendition_key
+from zoo.training.sessions import continue_session
 from zoo.training.stores import TrainingStore
 from zoo.training.validate import ValidationSequence, read_validation, validate, validate_prior
 
@@ -94,10 +99,17 @@ class Training:
 
     def __init__(self, config: TrainingConfig, folder: Path, device: torch.device, reporter: Reporter) -> None:
         self.config, self.folder, self.device, self.reporter = config, folder, device, reporter
-        self.stores = [TrainingStore(data) for data in config.data]
+        if config.compile:
+            require_compiler(device)
+        self.stores = [TrainingStore(data, config.leave_out) for data in config.data]
+        if unknown := set(config.leave_out).difference(*(store.left_out() for store in self.stores)):
+            raise UsageError(
+                f"leave_out names {sorted(unknown)[0]!r}, and no training clip has that label; leave it away."
+            )
         torch.manual_seed(config.seed)
         self.recipe = ARCHITECTURES[config.lifter.arch]
-        self.lifter: Trainable = self.recipe.lifter(**config.lifter.config).to(device)
+        self.lifter = cast(Trainable, build_lifter(config)).to(device)
+        self.arguments = arguments_of(self.lifter, config.lifter.config)
         # The order of what follows is part of the recipe: weights are drawn before anything else is.
         parts = [self._render(store) for store in self.stores]
         self.batches = Batches(
@@ -134,11 +146,20 @@ class Training:
             t_in_epochs=False,
         )
         self.validation = read_validation(self.stores, config.validation_sources, self.lifter.spec, device)
+        if not self.validation:
+            raise UsageError("No validation clip is left to select weights with; take labels out of leave_out.")
         self.state = RunState()
         self.checkpoint = folder / CHECKPOINT
         if self.checkpoint.exists():
-            self.state = load_checkpoint(self.checkpoint, config.hash, self.lifter, self.average.module, self.optimizer)
+            self.state = load_checkpoint(self.checkpoint, self.hash, self.lifter, self.average.module, self.optimizer)
             reporter.say(f"resumed at step {self.state.step} of {config.steps}")
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 (hex) of what decides the weights, data and the lifter's defaults too; a run goes on only under the same."""
+        sources = {name: find_source(name).version for name in self.config.validation_sources}
+        renditions = [rendition_key(store, self.config) for store in self.stores]
+        return hash_value([self.config.hash, self.arguments, renditions, sources])
 
     def _render(self, store: TrainingStore) -> Renditions:
         self.reporter.begin(f"render {store.name}", 0, store.config.camera_frames)
@@ -164,17 +185,27 @@ class Training:
     def run(self) -> RunState:
         """Train to the last step; raises `KeyboardInterrupt` after a checkpoint when told to stop."""
         config, state = self.config, self.state
+        if state.step == config.steps:
+            return state
+        session = continue_session(state.sessions, self.device)
         self.reporter.begin("train", state.step, config.steps)
         with _stop_requested() as stop:
             while state.step < config.steps:
                 began = time.monotonic()
-                loss = self._step(state.step)
+                try:
+                    loss = self._step(state.step)
+                except RuntimeError:
+                    # A signal reaches the compiler of the first step too, and its death is an error there.
+                    if stop.is_set():
+                        raise KeyboardInterrupt from None
+                    raise
                 state.step += 1
                 state.add(loss)
                 last = state.step == config.steps
                 if last or state.step % config.validate_every == 0:
                     self._validate()
-                state.seconds += time.monotonic() - began
+                session["steps"] += 1
+                session["seconds"] += time.monotonic() - began
                 if last or stop.is_set() or state.step % config.checkpoint_every == 0:
                     self._save()
                 self.reporter.advance(state.step, config.steps, f"loss {loss['pose']:.1f} mm")
@@ -238,5 +269,5 @@ class Training:
 
     def _save(self) -> None:
         state = self.state
-        save_checkpoint(self.checkpoint, self.config.hash, state, self.lifter, self.average.module, self.optimizer)
+        save_checkpoint(self.checkpoint, self.hash, state, self.lifter, self.average.module, self.optimizer)
         write_history(self.folder, self.config.tag, state.history)

@@ -66,19 +66,22 @@ def dreampose3d(lifter: DreamPose3D, batch: TrainingBatch, loss: LossConfig, don
     inside = batch.inside_around(lifter.network.hallucinated)
     for offset in range(-reach, reach + 1):
         place, known = middle + offset, inside[:, :, middle + offset]
-        apart = _apart(predicted[:, :, place], around[:, :, place], loss.pose) * known
-        total = total + apart.sum() / known.sum().clamp(min=1) / (1 + abs(offset))
-    parts = {"pose": mpjpe(predicted[:, :, middle], around[:, :, middle]) / METRES}
-    shown, true = predicted[:, :, middle], around[:, :, middle]
+        apart = _apart(predicted[:, :, place], around[:, :, place], loss.pose)
+        total = total + _mean(apart, known) / (1 + abs(offset))
+    shown, true, there = predicted[:, :, middle], around[:, :, middle], inside[:, :, middle]
+    parts = {"pose": _mean(_apart(shown, true, "mpjpe"), there) / METRES}
     if loss.bone:
-        parts["bone"] = (_bones(shown) - _bones(true)).abs().mean() / METRES
+        parts["bone"] = _mean((_bones(shown) - _bones(true)).abs().mean(-1), there) / METRES
         total = total + loss.bone * parts["bone"] * METRES
     if loss.temporal:
-        parts["temporal"] = (shown.diff(dim=1) - true.diff(dim=1)).norm(dim=-1).mean() / METRES
+        moved = _apart(shown.diff(dim=1), true.diff(dim=1), "mpjpe")
+        parts["temporal"] = _mean(moved, there[:, 1:] & there[:, :-1]) / METRES
         total = total + loss.temporal * parts["temporal"] * METRES
     prompt = lifter.network.prompt
     if loss.action and prompt is not None and lifter.infers_actions:
-        logits = prompt.logits(features).float()
+        # Likeness over a small temperature: half precision would be off by a tenth of a nat and more.
+        with torch.autocast(features.device.type, enabled=False):
+            logits = prompt.logits(features.float())
         parts["action"] = functional.cross_entropy(logits, batch.actions)
         parts["accuracy"] = (logits.argmax(-1) == batch.actions).float().mean()
         total = total + loss.action * parts["action"]
@@ -135,6 +138,11 @@ def noised(clean: Tensor, scale: float, bound: float) -> tuple[Tensor, Tensor]:
     left = torch.tensor(cosine_schedule(), dtype=torch.float32)[times].to(clean.device)
     noisy = add_noise(clean * scale, torch.randn(clean.shape).to(clean.device), left)
     return noisy.clamp(-bound, bound) / scale, times.to(clean.device)
+
+
+def _mean(values: Tensor, known: Tensor) -> Tensor:
+    """Of values (batch, frames), over those that are known; 0 where none is."""
+    return (values * known).sum() / known.sum().clamp(min=1)
 
 
 def _apart(predicted: Tensor, poses: Tensor, kind: str) -> Tensor:

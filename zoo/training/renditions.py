@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 
 from posebench.cameras import world_to_camera
 from posebench.datasets.sequence import Sequence, SequenceInfo, round_thousandth
-from posebench.errors import DataDamagedError
+from posebench.errors import DataDamagedError, UsageError
 from posebench.files import replace_whole
 from posebench.hashing import hash_value
 from posebench.inputs.missing import interpolate_missing
@@ -87,7 +87,9 @@ def render(store: TrainingStore, config: TrainingConfig, report: Callable[[int, 
 
 
 def _sequences(store: TrainingStore, config: TrainingConfig) -> Iterator[tuple[Sequence, str]]:
-    clips = list(store.training_clips(config.leave_out))
+    clips = list(store.training_clips())
+    if not clips:
+        raise UsageError(f"leave_out leaves no training clip of {store.name!r}; leave the data set away too.")
     names = sorted(config.sources)
     shares = np.array([config.sources[name] for name in names])
     turn = 0
@@ -117,7 +119,18 @@ def load_or_render(
     store: TrainingStore, config: TrainingConfig, folder: Path, report: Callable[[int, int], None]
 ) -> Renditions:
     """The renditions of a data set from the cache in `folder`, made there first if it holds no equal ones."""
-    key = hash_value(
+    key = rendition_key(store, config)
+    path = folder / f"renditions-{store.name}-{key[:16]}.safetensors"
+    if path.exists() and _read_key(path) == key:
+        return Renditions(**load_file(path))
+    renditions = render(store, config, report)
+    replace_whole(path, lambda part: save_file(dict(vars(renditions)), part, metadata={"key": key}))
+    return renditions
+
+
+def rendition_key(store: TrainingStore, config: TrainingConfig) -> str:
+    """SHA-256 (hex) of all that decides the renditions of a data set, the motion in its store among it."""
+    return hash_value(
         {
             "version": VERSION,
             "arrays": [field.name for field in fields(Renditions)],
@@ -129,12 +142,6 @@ def load_or_render(
             "camera": config.camera.model_dump(mode="json"),
         }
     )
-    path = folder / f"renditions-{store.name}-{key[:16]}.safetensors"
-    if path.exists() and _read_key(path) == key:
-        return Renditions(**load_file(path))
-    renditions = render(store, config, report)
-    replace_whole(path, lambda part: save_file(dict(vars(renditions)), part, metadata={"key": key}))
-    return renditions
 
 
 def _read_key(path: Path) -> str | None:
