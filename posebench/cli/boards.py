@@ -1,20 +1,26 @@
 """`posebench leaderboard`, `posebench reproduce`, `posebench schema`."""
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
+from posebench.cli import options
 from posebench.cli.console import out, print_json, progress, table
 
-app = typer.Typer(
-    help="Leaderboards from records: build, check; pages of protocols.", no_args_is_help=True, rich_markup_mode=None
+leaderboard_folder = partial(
+    click.option,
+    "--dir",
+    "folder",
+    type=options.PATH,
+    default=Path("leaderboards"),
+    help="The leaderboard folder, with `records` in it.",
 )
-Folder = Annotated[Path, typer.Option("--dir", help="The leaderboard folder, with `records` in it.")]
 
 
-@app.command()
-def build(folder: Folder = Path("leaderboards")) -> None:
+@click.command()
+@leaderboard_folder()
+def build(folder: Path) -> None:
     """Make every table from the committed records."""
     from posebench.leaderboard.build import build as build_tables
 
@@ -22,18 +28,18 @@ def build(folder: Folder = Path("leaderboards")) -> None:
     out().print("\n".join(f"wrote {name}" for name in changed) or "All tables were up to date.")
 
 
-@app.command()
-def check(folder: Folder = Path("leaderboards")) -> None:
+@click.command()
+@leaderboard_folder()
+def check(folder: Path) -> None:
     """Exit 1, naming the row, when committed tables and records disagree."""
     from posebench.leaderboard.build import check as check_tables
 
     out().print(f"{check_tables(folder)} files agree with their records.")
 
 
-@app.command()
-def protocols(
-    folder: Annotated[Path, typer.Option("--dir", help="Folder of the pages.")] = Path("docs/protocols"),
-) -> None:
+@click.command()
+@click.option("--dir", "folder", type=options.PATH, default=Path("docs/protocols"), help="Folder of the pages.")
+def protocols(folder: Path) -> None:
     """Write the page of every registered protocol, generated from its value."""
     from posebench.datasets.library import ensure_writable
     from posebench.files import write_text
@@ -49,10 +55,9 @@ def protocols(
     out().print(f"wrote {len(pages)} pages")
 
 
-@app.command()
-def reported(
-    file: Annotated[Path, typer.Option("--file", help="The page.")] = Path("docs/reported.md"),
-) -> None:
+@click.command()
+@click.option("--file", type=options.PATH, default=Path("docs/reported.md"), help="The page.")
+def reported(file: Path) -> None:
     """Write the page of all numbers that papers report, generated from posebench's manifest."""
     from posebench.datasets.library import ensure_writable
     from posebench.files import write_text
@@ -64,12 +69,12 @@ def reported(
     out().print(f"wrote {len(ledger)} reported numbers")
 
 
-def reproduce(
-    record: Annotated[str, typer.Argument(help="Id or file of a record.")],
-    folder: Folder = Path("leaderboards"),
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+@click.command()
+@click.argument("record", help="Id or file of a record.")
+@leaderboard_folder()
+@options.device(help="auto, cpu, cuda, ...")
+@options.as_json()
+def reproduce(record: str, folder: Path, device: str, as_json: bool) -> None:
     """Run a committed row again and compare it; exit 1 when it moved by more than its tolerance."""
     from posebench.leaderboard.reproduce import find_record
     from posebench.leaderboard.reproduce import reproduce as run_again
@@ -100,9 +105,9 @@ def reproduce(
     result.require()
 
 
-def schema(
-    timing: Annotated[bool, typer.Option("--timing", help="Of a record of `posebench time`.")] = False,
-) -> None:
+@click.command()
+@click.option("--timing", is_flag=True, help="Of a record of `posebench time`.")
+def schema(timing: bool) -> None:
     """Print the JSON Schema of a record."""
     from posebench.results.record import record_schema
     from posebench.timing.record import timing_schema

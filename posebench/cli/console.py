@@ -13,9 +13,17 @@ from rich.table import Table
 from posebench.errors import UsageError
 
 
+class _Results(Console):
+    """A console that leaves a pipe whose reader has gone to `posebench.cli.application`; rich's own ends with code 1."""
+
+    def on_broken_pipe(self) -> None:
+        """Called by rich while it handles the BrokenPipeError."""
+        raise
+
+
 def out() -> Console:
     """The console of results; wide when it is not a terminal, so that nothing is cut in a log or a pipe."""
-    return Console(width=None if sys.stdout.isatty() else 200, highlight=False, markup=False)
+    return _Results(width=None if sys.stdout.isatty() else 200, highlight=False, markup=False)
 
 
 def print_json(value: Any) -> None:
@@ -40,6 +48,27 @@ def table(title: str | None, *columns: str, numeric: tuple[str, ...] = ()) -> Ta
             column, justify="right" if number else "left", overflow="fold", no_wrap=number or column == "action"
         )
     return made
+
+
+def show_values(name: str, value: dict[str, Any], as_json: bool) -> None:
+    """Print named values as a table without a header, or as JSON."""
+    if as_json:
+        print_json(value)
+        return
+    made = table(name, "", "")
+    made.show_header = False
+    for key, item in value.items():
+        made.add_row(key, _plain(item))
+    out().print(made)
+
+
+def _plain(item: object) -> str:
+    if isinstance(item, dict):
+        return "\n".join(f"{key}: {_plain(value)}" for key, value in item.items()) or "–"
+    if isinstance(item, list | tuple):
+        separator = "\n" if any(isinstance(value, dict) for value in item) else ", "
+        return separator.join(_plain(value).replace("\n", "; ") for value in item) or "–"
+    return "–" if item is None else str(item)
 
 
 @contextmanager

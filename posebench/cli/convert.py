@@ -1,32 +1,43 @@
 """`posebench convert`: an author's checkpoint becomes weights that `posebench run --weights` takes."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+import click
 import yaml
 
+from posebench.cli import options
 from posebench.cli.console import note, out, print_json
 from posebench.errors import UsageError
 
 
+@click.command()
+@click.argument("architecture", help="Lifter that the checkpoint is of, such as videopose3d.")
+@click.argument(
+    "checkpoint", type=options.PATH, help="The author's file: .bin, .pth, .pth.tar, .pth.tr, .pt, .safetensors."
+)
+@click.option(
+    "--stats",
+    type=options.PATH,
+    multiple=True,
+    help="Mean and deviation kept beside the checkpoint; once for each file.",
+)
+@click.option(
+    "--config",
+    multiple=True,
+    help="What shapes do not tell: KEY=VALUE, or a JSON or YAML file; ours or the author's names.",
+)
+@options.output(help="Default: CHECKPOINT.ARCHITECTURE.safetensors in this folder.")
+@options.as_json()
 def convert(
-    architecture: Annotated[str, typer.Argument(help="Lifter that the checkpoint is of, such as videopose3d.")],
-    checkpoint: Annotated[
-        Path, typer.Argument(help="The author's file: .bin, .pth, .pth.tar, .pth.tr, .pt, .safetensors.")
-    ],
-    stats: Annotated[
-        list[Path] | None, typer.Option(help="Mean and deviation kept beside the checkpoint; once for each file.")
-    ] = None,
-    config: Annotated[
-        list[str] | None,
-        typer.Option(help="What shapes do not tell: KEY=VALUE, or a JSON or YAML file; ours or the author's names."),
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Default: CHECKPOINT.ARCHITECTURE.safetensors in this folder.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    architecture: str,
+    checkpoint: Path,
+    stats: tuple[Path, ...],
+    config: tuple[str, ...],
+    output: Path | None,
+    as_json: bool,
 ) -> None:
     """Convert a public checkpoint to safetensors and a card; nothing of it is run, and every key is used exactly once."""
     from posebench.conversion.convert import convert as convert_file
@@ -35,8 +46,8 @@ def convert(
 
     target = output or Path(f"{checkpoint.stem}.{architecture}.safetensors")
     ensure_writable(target.parent)
-    given, strict = read_config(config or [])
-    converted = convert_file(architecture, checkpoint, stats or [], given, strict)
+    given, strict = read_config(config)
+    converted = convert_file(architecture, checkpoint, list(stats), given, strict)
     card = write_converted(converted, target)
     if as_json:
         print_json(
@@ -66,7 +77,7 @@ def convert(
     note(f"Written to {target}, card {card}")
 
 
-def read_config(items: list[str]) -> tuple[dict[str, Any], bool]:
+def read_config(items: Sequence[str]) -> tuple[dict[str, Any], bool]:
     """The values of `--config`, and whether every one was named on purpose: a file may hold much else.
 
     A value is JSON where it can be, else text. Raises `UsageError`.

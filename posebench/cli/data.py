@@ -1,29 +1,20 @@
-"""`posebench data`: what is here, getting it, preparing it, checking it."""
+"""`posebench data prepare` and `verify`: the owner's files become a store, and is it right?"""
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
-from posebench.cli import data_download, data_info
+from posebench.cli import options
 from posebench.cli.console import note, out, print_json, progress, table
 from posebench.errors import CheckFailedError
 
-app = typer.Typer(help="Data sets: list, info, download, prepare, verify.", no_args_is_help=True, rich_markup_mode=None)
 
-
-app.command("list")(data_info.list_data)
-app.command("info")(data_info.info_data)
-app.command("download")(data_download.download)
-
-
-@app.command()
-def prepare(
-    name: Annotated[str, typer.Argument(help="Data set.")],
-    source: Annotated[
-        Path | None, typer.Option(help="Folder with the files as their owner distributes them, or one such file.")
-    ] = None,
-) -> None:
+@click.command()
+@options.dataset_name()
+@click.option(
+    "--source", type=options.PATH, help="Folder with the files as their owner distributes them, or one such file."
+)
+def prepare(name: str, source: Path | None) -> None:
     """Read a data set from its owner's files into a memory-mapped store."""
     from posebench.datasets.library import prepare_dataset
 
@@ -43,11 +34,10 @@ def prepare(
         out().print(f"fingerprint {dataset.fingerprint}")
 
 
-@app.command()
-def verify(
-    name: Annotated[str, typer.Argument(help="Data set.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+@click.command()
+@options.dataset_name()
+@options.as_json()
+def verify(name: str, as_json: bool) -> None:
     """Check a prepared data set: bones, left and right, units, frame counts; exit 1 if something is wrong."""
     from posebench.datasets.library import find_adapter, prepared_forms, verify_dataset
 

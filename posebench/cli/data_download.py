@@ -1,24 +1,20 @@
 """`posebench data download`: the owner's files, where he gives them to anyone."""
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
+from posebench.cli import options
 from posebench.cli.console import note, print_json, progress
 
 
-def download(
-    name: Annotated[str, typer.Argument(help="Data set.")],
-    to: Annotated[Path, typer.Option(help="Folder to put the files in.")],
-    mirror: Annotated[
-        str | None, typer.Option(help="Address to use instead of the owner's; what lies below it is the same.")
-    ] = None,
-    accept_licence: Annotated[
-        bool, typer.Option("--accept-licence", help="You have read the licence and it lets you use the data.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+@click.command()
+@options.dataset_name()
+@click.option("--to", type=options.PATH, required=True, help="Folder to put the files in.")
+@click.option("--mirror", help="Address to use instead of the owner's; what lies below it is the same.")
+@click.option("--accept-licence", is_flag=True, help="You have read the licence and it lets you use the data.")
+@options.as_json()
+def download(name: str, to: Path, mirror: str | None, accept_licence: bool, as_json: bool) -> None:
     """Fetch a data set's files from its owner, checked; the same command takes up what was interrupted."""
     from posebench.datasets.download import download_dataset, find_download
     from posebench.registry.decorators import DATASETS

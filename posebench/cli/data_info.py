@@ -1,14 +1,16 @@
 """`posebench data list` and `info`: what is on this machine, and everything about one data set."""
 
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+import click
 
-from posebench.cli.console import out, print_json, table
-from posebench.cli.models import show_values
+from posebench.cli import options
+from posebench.cli.console import out, print_json, show_values, table
 
 
-def list_data(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+@click.command("list")
+@options.as_json()
+def list_data(as_json: bool) -> None:
     """What is on this machine, what is missing, its licence and how to get it."""
     from posebench.results.describe_dataset import list_datasets
 
@@ -43,10 +45,10 @@ def _how(row: dict[str, Any]) -> str:
     return str(row["next"] if " download " in row["next"] else row["obtain"])
 
 
-def info_data(
-    name: Annotated[str, typer.Argument(help="Data set.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+@click.command("info")
+@options.dataset_name()
+@options.as_json()
+def info_data(name: str, as_json: bool) -> None:
     """Everything about one data set: licence, citation, forms, splits, protocols, where its store is, the next command."""
     from posebench.results.describe_dataset import describe_dataset
 

@@ -2,27 +2,24 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
+from posebench.cli import options
 from posebench.cli.console import note, out, print_json, progress, table
 
 if TYPE_CHECKING:
     from posebench.results.explain import Effect
 
 
-def explain(
-    predictions: Annotated[Path, typer.Argument(help="A prediction folder of `posebench run --predictions`.")],
-    protocol: Annotated[
-        str | None, typer.Option("--protocol", "-p", help="Rule to start from; default: the data set's own.")
-    ] = None,
-    to: Annotated[str | None, typer.Option(help="Rule to end at; default: the usual alternatives in a row.")] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Draw the path as a waterfall to this file.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+@click.command()
+@options.predictions()
+@options.protocol(help="Rule to start from; default: the data set's own.")
+@click.option("--to", help="Rule to end at; default: the usual alternatives in a row.")
+@options.output(help="Draw the path as a waterfall to this file.")
+@options.as_json()
+def explain(predictions: Path, protocol: str | None, to: str | None, output: Path | None, as_json: bool) -> None:
     """Score one prediction folder under every rule that applies, and say what each difference comes from."""
     from posebench.datasets.library import ensure_writable, load_dataset
     from posebench.prediction.folder import PredictionFolder

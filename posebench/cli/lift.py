@@ -2,54 +2,46 @@
 
 import re
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
+from posebench.cli import options
 from posebench.cli.console import batch_size_of, note, out, print_json, progress
 from posebench.errors import UsageError
 
 STAGES = {"weights": "fetching weights (bytes)", "lift": "lifting (frames)", "draw": "drawing (frames)"}
 
 
+@click.command()
+@click.argument(
+    "source",
+    metavar="INPUT",
+    type=options.PATH,
+    help="2D keypoints: COCO JSON, a folder of OpenPose JSON, npz or safetensors.",
+)
+@options.model()
+@click.option("--fps", type=float, help="Frames per second, where the input does not say.")
+@click.option("--image-size", metavar="WIDTHxHEIGHT", help="Of the images in pixels, where the input does not say.")
+@click.option("--joint-set", help="Joint set of the keypoints; default: what the input says, body_25 or coco-17.")
+@click.option("--person", help="Whom of several: largest (default), confident, first, track, or a number.")
+@click.option("--focal", type=float, help="Focal length in pixels, for a lifter that needs intrinsics.")
+@options.resample(help="Show the lifter its training frame rate, and bring the poses back.")
+@options.flip()
+@click.option("--gif", is_flag=True, help="An animation instead of a picture.")
+@options.device()
+@options.batch_size()
+@options.seed()
+@options.hypotheses()
+@options.steps()
+@options.precision()
+@options.weights()
+@options.output(help="Folder to write; default: INPUT's name with -lifted, here.")
+@options.as_json(help="Print what was done as JSON.")
 def lift(
-    source: Annotated[
-        Path,
-        typer.Argument(metavar="INPUT", help="2D keypoints: COCO JSON, a folder of OpenPose JSON, npz or safetensors."),
-    ],
-    model: Annotated[str, typer.Option("--model", "-m", help="Lifter: architecture or architecture.tag.")],
-    fps: Annotated[float | None, typer.Option(help="Frames per second, where the input does not say.")] = None,
-    image_size: Annotated[
-        str | None, typer.Option(metavar="WIDTHxHEIGHT", help="Of the images in pixels, where the input does not say.")
-    ] = None,
-    joint_set: Annotated[
-        str | None, typer.Option(help="Joint set of the keypoints; default: what the input says, body_25 or coco-17.")
-    ] = None,
-    person: Annotated[
-        str | None, typer.Option(help="Whom of several: largest (default), confident, first, track, or a number.")
-    ] = None,
-    focal: Annotated[
-        float | None, typer.Option(help="Focal length in pixels, for a lifter that needs intrinsics.")
-    ] = None,
-    resample: Annotated[
-        bool, typer.Option("--resample", help="Show the lifter its training frame rate, and bring the poses back.")
-    ] = False,
-    flip: Annotated[
-        bool | None, typer.Option("--flip/--no-flip", help="Test-time flip; default: as the tag says.")
-    ] = None,
-    gif: Annotated[bool, typer.Option("--gif", help="An animation instead of a picture.")] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
-    batch_size: Annotated[str, typer.Option(help="Windows a batch, or auto.")] = "auto",
-    seed: Annotated[int, typer.Option(help="Seed of lifters that draw noise.")] = 0,
-    hypotheses: Annotated[int | None, typer.Option(help="Poses to draw, of a lifter that samples.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Steps to draw them in.")] = None,
-    precision: Annotated[str, typer.Option(help="fp32, or bf16: autocast to bfloat16.")] = "fp32",
-    weights: Annotated[Path | None, typer.Option(help="A safetensors file instead of the registered weights.")] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder to write; default: INPUT's name with -lifted, here.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
-) -> None:
+    source: Path, model: str, fps: float | None, image_size: str | None, joint_set: str | None, person: str | None,
+    focal: float | None, resample: bool, flip: bool | None, gif: bool, device: str, batch_size: str, seed: int,
+    hypotheses: int | None, steps: int | None, precision: str, weights: Path | None, output: Path | None, as_json: bool,
+) -> None:  # fmt: skip
     """Lift your own 2D keypoints: arrays, JSON, a TRC for OpenSim, and a picture."""
     size = _image_size(image_size)
     windows = batch_size_of(batch_size)

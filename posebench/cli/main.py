@@ -1,45 +1,69 @@
-"""The command `posebench`: one application, errors as one sentence, documented exit codes."""
+"""The command `posebench`: every command and where it stands. Only the one that is called is imported."""
 
 import sys
 
-import click
-import typer
+from posebench.cli.application import run_application
+from posebench.cli.lazy import LazyGroup
 
-from posebench.cli import boards, convert, data, explain, lift, models, run, sweep, time, verify, weights
-from posebench.cli.console import note
-from posebench.errors import PosebenchError
-
-INTERRUPTED_CODE = 130
 INTERRUPTED = "posebench: interrupted; what was finished is kept, and the same command takes it up again."
 
-app = typer.Typer(
-    name="posebench",
+DATA = LazyGroup(
+    {
+        "list": "posebench.cli.data_info:list_data",
+        "info": "posebench.cli.data_info:info_data",
+        "download": "posebench.cli.data_download:download",
+        "prepare": "posebench.cli.data:prepare",
+        "verify": "posebench.cli.data:verify",
+    },
+    help="Data sets: list, info, download, prepare, verify.",
+)
+LEADERBOARD = LazyGroup(
+    {
+        "build": "posebench.cli.boards:build",
+        "check": "posebench.cli.boards:check",
+        "protocols": "posebench.cli.boards:protocols",
+        "reported": "posebench.cli.boards:reported",
+    },
+    help="Leaderboards from records: build, check; pages of protocols.",
+)
+VERIFY = LazyGroup(
+    {"metrics": "posebench.cli.verify:metrics", "models": "posebench.cli.verify:models"},
+    help="Compare posebench with public code.",
+)
+WEIGHTS = LazyGroup(
+    {
+        "pull": "posebench.cli.weights:pull",
+        "list": "posebench.cli.weights:list_weights",
+        "verify": "posebench.cli.weights:verify",
+        "push": "posebench.cli.weights:push",
+    },
+    help="Weights: pull, list, verify, push.",
+)
+app = LazyGroup(
+    {
+        "run": "posebench.cli.run:run",
+        "sweep": "posebench.cli.sweep:sweep",
+        "score": "posebench.cli.run:score",
+        "show": "posebench.cli.run:show",
+        "lift": "posebench.cli.lift:lift",
+        "convert": "posebench.cli.convert:convert",
+        "explain": "posebench.cli.explain:explain",
+        "reproduce": "posebench.cli.boards:reproduce",
+        "time": "posebench.cli.time:time",
+        "mock": "posebench.cli.models:mock",
+        "list": "posebench.cli.models:list_all",
+        "info": "posebench.cli.models:info",
+        "doctor": "posebench.cli.models:doctor",
+        "schema": "posebench.cli.boards:schema",
+        "data": DATA,
+        "leaderboard": LEADERBOARD,
+        "verify": VERIFY,
+        "weights": WEIGHTS,
+    },
     help="The referee of 2D-to-3D human pose lifting.",
     epilog="Exit codes: 0 done, 1 a check failed, 2 usage, 3 data or weights missing, 4 numbers not finite, 130 interrupted.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+    context_settings={"show_default": True},
 )
-
-app.command("run")(run.run)
-app.command("sweep")(sweep.sweep)
-app.command("score")(run.score)
-app.command("show")(run.show)
-app.command("lift")(lift.lift)
-app.command("convert")(convert.convert)
-app.command("explain")(explain.explain)
-app.command("reproduce")(boards.reproduce)
-app.command("time")(time.time)
-app.command("mock")(models.mock)
-app.command("list")(models.list_all)
-app.command("info")(models.info)
-app.command("doctor")(models.doctor)
-app.command("schema")(boards.schema)
-app.add_typer(data.app, name="data")
-app.add_typer(boards.app, name="leaderboard")
-app.add_typer(verify.app, name="verify")
-app.add_typer(weights.app, name="weights")
 
 
 def main() -> None:
@@ -49,27 +73,7 @@ def main() -> None:
 
 def run_command(arguments: list[str]) -> int:
     """Run one command; returns the exit code."""
-    try:
-        result = app(args=arguments, prog_name="posebench", standalone_mode=False)
-    except PosebenchError as error:
-        note(f"posebench: {error}")
-        return error.exit_code
-    except click.exceptions.Exit as stop:
-        return stop.exit_code
-    except (KeyboardInterrupt, click.exceptions.Abort):
-        note(INTERRUPTED)
-        return INTERRUPTED_CODE
-    except click.exceptions.ClickException as error:
-        error.show()
-        return error.exit_code
-    except BrokenPipeError:
-        # The reader (`| head`) has gone; Python must not complain again when it closes standard output.
-        sys.stderr.close()
-        return 0
-    if result == INTERRUPTED_CODE:
-        # typer makes this of Ctrl-C.
-        note(INTERRUPTED)
-    return result if isinstance(result, int) else 0
+    return run_application(app, "posebench", arguments, interrupted=INTERRUPTED)
 
 
 if __name__ == "__main__":

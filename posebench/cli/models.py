@@ -1,18 +1,19 @@
 """`posebench list`, `info`, `mock`, `doctor`."""
 
 import os
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+import click
 
-from posebench.cli.console import note, out, print_json, table
+from posebench.cli import options
+from posebench.cli.console import note, out, print_json, show_values, table
 from posebench.errors import CheckFailedError
 
 
-def list_all(
-    pattern: Annotated[str, typer.Argument(help="Shell wildcard, such as 'videopose3d*'.")] = "*",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+@click.command("list")
+@options.pattern()
+@options.as_json()
+def list_all(pattern: str, as_json: bool) -> None:
     """Lifters, data sets and protocols that are registered."""
     from posebench.registry.decorators import DATASETS, PROTOCOLS
     from posebench.registry.plugins import broken_plugins, load_plugins, provided_by
@@ -91,10 +92,10 @@ def _weights_word(weights: object, needed: bool) -> str:
     return "none yet" if needed else "needs none"
 
 
-def info(
-    name: Annotated[str, typer.Argument(help="A lifter, a data set, or a protocol.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+@click.command()
+@click.argument("name", help="A lifter, a data set, or a protocol.")
+@options.as_json()
+def info(name: str, as_json: bool) -> None:
     """Everything posebench knows of a lifter, a data set or a protocol."""
     from posebench.results.describe import describe
 
@@ -107,10 +108,12 @@ def info(
 
 def _show_reported(architecture: str, numbers: list[dict[str, Any]]) -> None:
     """What papers report of an architecture: a table for each protocol and column."""
+    from msgspec import convert
+
     from posebench.leaderboard.reported import HEADERS, Reported, rows
     from posebench.registry.reported import ReportedNumber
 
-    ledger = [Reported(architecture, ReportedNumber.model_validate(number)) for number in numbers]
+    ledger = [Reported(architecture, convert(number, ReportedNumber)) for number in numbers]
     out().print("Reported by papers (not run here)\n")
     for protocol, column in dict.fromkeys((item.number.protocol, item.number.column) for item in ledger):
         made = table(f"{protocol} — {column}", *HEADERS)
@@ -119,33 +122,12 @@ def _show_reported(architecture: str, numbers: list[dict[str, Any]]) -> None:
         out().print(made)
 
 
-def show_values(name: str, value: dict[str, Any], as_json: bool) -> None:
-    """Print named values as a table without a header, or as JSON."""
-    if as_json:
-        print_json(value)
-        return
-    made = table(name, "", "")
-    made.show_header = False
-    for key, item in value.items():
-        made.add_row(key, _plain(item))
-    out().print(made)
-
-
-def _plain(item: object) -> str:
-    if isinstance(item, dict):
-        return "\n".join(f"{key}: {_plain(value)}" for key, value in item.items()) or "–"
-    if isinstance(item, list | tuple):
-        separator = "\n" if any(isinstance(value, dict) for value in item) else ", "
-        return separator.join(_plain(value).replace("\n", "; ") for value in item) or "–"
-    return "–" if item is None else str(item)
-
-
-def mock(
-    model: Annotated[str, typer.Argument(help="Lifter: architecture or architecture.tag.")],
-    device: Annotated[str, typer.Option(help="auto (meta for sizes without weights), cpu, cuda, meta.")] = "auto",
-    batch: Annotated[int, typer.Option(min=1, help="Windows in the batch.")] = 2,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+@click.command()
+@click.argument("model", help="Lifter: architecture or architecture.tag.")
+@options.device(help="auto (meta for sizes without weights), cpu, cuda, meta.")
+@click.option("--batch", type=click.IntRange(min=1), default=2, help="Windows in the batch.")
+@options.as_json()
+def mock(model: str, device: str, batch: int, as_json: bool) -> None:
     """Run a lifter with random weights on random poses: does it keep its contract?"""
     from dataclasses import asdict
 
@@ -162,7 +144,9 @@ def mock(
     )
 
 
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+@click.command()
+@options.as_json()
+def doctor(as_json: bool) -> None:
     """Check this installation: versions, device, plug-ins, data, bundled weights; exit 1 if something is broken."""
     from posebench.results.doctor import examine
 

@@ -1,16 +1,18 @@
 """`posebench run`, `posebench score` and `posebench show`."""
 
-from contextlib import closing, nullcontext
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
+from posebench.cli import options
 from posebench.cli.console import batch_size_of, note, out, print_json, progress, table
 from posebench.errors import UsageError
 
 if TYPE_CHECKING:
+    from posebench.prediction.spec import Space
     from posebench.results.prompts import Prompts
     from posebench.results.record import Column, Record
 
@@ -23,45 +25,37 @@ STAGES = {
 }
 
 
+@click.command()
+@options.model()
+@options.dataset(help="Data set; its default protocol is used.")
+@options.protocol(help="Protocol id, dataset/rule+source@version.")
+@options.keypoints(help="2D source: gt, simulated, ..., or one that the data set stores.")
+@click.option("--limit", type=int, help="First N camera frames only; makes a smoke record.")
+@options.device()
+@options.batch_size()
+@options.flip()
+@options.resample(help="Lift at the lifter's training frame rate, then back to the data's.")
+@options.seed()
+@options.hypotheses()
+@options.steps()
+@options.precision()
+@options.weights()
+@options.engine(help="Share the sequences out among processes: local, or ray (an extra).")
+@options.workers(help="Processes of the engine; default: one a GPU or core.")
+@options.threads(help="Threads to compute with, of each process; default: all cores, shared out.")
+@options.ray_address()
+@options.output(help="Also write the record to this file.")
+@click.option("--predictions", type=options.PATH, help="Keep the predicted poses in this folder.")
+@options.records()
+@click.option("--show-prompts", is_flag=True, help="Also show what a lifter that infers actions takes each clip to be.")
+@options.as_json(help="Print the record as JSON instead of tables.")
 def run(
-    model: Annotated[str, typer.Option("--model", "-m", help="Lifter: architecture or architecture.tag.")],
-    dataset: Annotated[
-        str | None, typer.Option("--dataset", "-d", help="Data set; its default protocol is used.")
-    ] = None,
-    protocol: Annotated[
-        str | None, typer.Option("--protocol", "-p", help="Protocol id, dataset/rule+source@version.")
-    ] = None,
-    keypoints: Annotated[
-        str | None, typer.Option(help="2D source: gt, simulated, ..., or one that the data set stores.")
-    ] = None,
-    limit: Annotated[int | None, typer.Option(help="First N camera frames only; makes a smoke record.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
-    batch_size: Annotated[str, typer.Option(help="Windows a batch, or auto.")] = "auto",
-    flip: Annotated[
-        bool | None, typer.Option("--flip/--no-flip", help="Test-time flip; default: as the tag says.")
-    ] = None,
-    resample: Annotated[
-        bool, typer.Option("--resample", help="Lift at the lifter's training frame rate, then back to the data's.")
-    ] = False,
-    seed: Annotated[int, typer.Option(help="Seed of lifters that draw noise.")] = 0,
-    hypotheses: Annotated[int | None, typer.Option(help="Poses to draw, of a lifter that samples.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Steps to draw them in.")] = None,
-    precision: Annotated[str, typer.Option(help="fp32, or bf16: autocast to bfloat16.")] = "fp32",
-    weights: Annotated[Path | None, typer.Option(help="A safetensors file instead of the registered weights.")] = None,
-    engine: Annotated[
-        str | None, typer.Option(help="Share the sequences out among processes: local, or ray (an extra).")
-    ] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes of the engine; default: one a GPU or core.")] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads of each; default: the cores shared out.")] = None,
-    ray_address: Annotated[str | None, typer.Option(help="Of a Ray cluster; default: RAY_ADDRESS.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Also write the record to this file.")] = None,
-    predictions: Annotated[Path | None, typer.Option(help="Keep the predicted poses in this folder.")] = None,
-    records: Annotated[Path | None, typer.Option(help="Folder of records (default: under POSEBENCH_DATA).")] = None,
-    show_prompts: Annotated[
-        bool, typer.Option("--show-prompts", help="Also show what a lifter that infers actions takes each clip to be.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the record as JSON instead of tables.")] = False,
-) -> None:
+    model: str, dataset: str | None, protocol: str | None, keypoints: str | None, limit: int | None, device: str,
+    batch_size: str, flip: bool | None, resample: bool, seed: int, hypotheses: int | None, steps: int | None,
+    precision: str, weights: Path | None, engine: str | None, workers: int | None, threads: int | None,
+    ray_address: str | None, output: Path | None, predictions: Path | None, records: Path | None, show_prompts: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Evaluate a lifter: predict every test frame, score, record, print the tables."""
     from posebench.datasets.library import data_root, ensure_writable, find_adapter, is_prepared, prepare_dataset
     from posebench.prediction.run_options import check_describes, check_precision, sampling_config
@@ -83,9 +77,11 @@ def run(
             raise UsageError(f"--output {output} is a folder; give a file.")
     size = batch_size_of(batch_size)
     from posebench.engines.choose import choose_engine
+    from posebench.engines.engine import computing_with
 
     chosen_engine = choose_engine(engine, workers, threads, ray_address, device)
-    with closing(chosen_engine) if chosen_engine else nullcontext(), progress(STAGES) as report:
+    here = computing_with(threads) if chosen_engine is None else closing(chosen_engine)
+    with here, progress(STAGES) as report:
         adapter = find_adapter(chosen.inputs.dataset)
         if adapter.generated and not is_prepared(adapter):
             prepare_dataset(adapter.name, None, lambda done, total: report("prepare", done, total))
@@ -119,17 +115,17 @@ def run(
             note(f"Record written to {path}")
 
 
-def score(
-    predictions: Annotated[
-        Path,
-        typer.Argument(help="A prediction folder of `posebench run --predictions`, or an npz of arrays by sequence."),
-    ],
-    protocol: Annotated[
-        str | None, typer.Option("--protocol", "-p", help="Scoring rule; default: the data set's own.")
-    ] = None,
-    space: Annotated[str, typer.Option(help="Of an npz: root_relative or camera, in mm.")] = "root_relative",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+@click.command()
+@options.predictions(help="A prediction folder of `posebench run --predictions`, or an npz of arrays by sequence.")
+@options.protocol(help="Scoring rule; default: the data set's own.")
+@click.option(
+    "--space",
+    type=click.Choice(["root_relative", "camera"]),
+    default="root_relative",
+    help="Of an npz: root_relative or camera, in mm.",
+)
+@options.as_json()
+def score(predictions: Path, protocol: str | None, space: "Space", as_json: bool) -> None:
     """Score predictions without their lifter: a folder again, to the last bit, or the poses of another program."""
     from posebench.prediction.folder import PredictionFolder
     from posebench.results.api import protocol_for
@@ -160,11 +156,11 @@ def score(
         print_results(f"{opened.manifest.lifter} on {chosen.id}", chosen.scoring.metrics, results, by_group)
 
 
-def show(
-    predictions: Annotated[Path, typer.Argument(help="A prediction folder of `posebench run --predictions`.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write: .png, .svg or .pdf.")],
-    sequence: Annotated[str | None, typer.Option(help="Sequence id; default: the first one.")] = None,
-) -> None:
+@click.command()
+@options.predictions()
+@options.output(required=True, help="Picture to write: .png, .svg or .pdf.")
+@click.option("--sequence", help="Sequence id; default: the first one.")
+def show(predictions: Path, output: Path, sequence: str | None) -> None:
     """Draw predicted poses over the true ones: what the lifter saw, from the camera, from the side."""
     from posebench.datasets.library import ensure_writable, load_dataset
     from posebench.prediction.folder import PredictionFolder
@@ -178,21 +174,17 @@ def show(
     note(f"Drew {drawn} to {output}")
 
 
-def _imported(file: Path, folder: Path, protocol: str | None, space: str) -> Path:
+def _imported(file: Path, folder: Path, protocol: str | None, space: "Space") -> Path:
     """The npz of another program as a prediction folder."""
     from posebench.datasets.library import load_dataset
-    from posebench.prediction.spec import Space
     from posebench.protocols.resolve import resolve_protocol
     from posebench.results.external import import_predictions
 
     if protocol is None:
         raise UsageError(f"Say under which rule to score {file}: --protocol dataset/rule.")
-    spaces: dict[str, Space] = {"root_relative": "root_relative", "camera": "camera"}
-    if space not in spaces:
-        raise UsageError(f"--space {space!r} is neither root_relative nor camera.")
     chosen = resolve_protocol(protocol)
     data = load_dataset(chosen.inputs.dataset, chosen.inputs.form)
-    return import_predictions(file, folder, data, chosen, spaces[space]).path
+    return import_predictions(file, folder, data, chosen, space).path
 
 
 def print_record(record: "Record") -> None:

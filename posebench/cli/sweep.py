@@ -1,12 +1,13 @@
 """`posebench sweep`: many runs from one file, each once."""
 
-from contextlib import closing, nullcontext
+from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
+from posebench.cli import options
 from posebench.cli.console import note, out, print_json, progress, table
 from posebench.cli.run import STAGES
 from posebench.errors import UsageError
@@ -19,22 +20,25 @@ if TYPE_CHECKING:
 METRIC = "mpjpe"
 
 
+@click.command()
+@click.argument("spec", type=options.PATH, help="YAML file: models, datasets or protocols, keypoints, seeds, settings.")
+@options.records()
+@click.option("--jobs", "-j", type=int, default=1, help="Runs at once, each in a process of its own.")
+@options.engine(help="Share each run's sequences out: local or ray.")
+@options.workers(help="Processes of the engine.")
+@options.threads(help="Threads to compute with, of each process; default: all cores, shared out.")
+@options.ray_address()
+@options.device()
+@click.option("--dry-run", is_flag=True, help="Say what would run, and run nothing.")
+@options.as_json(help="Print JSON instead of a table.")
 def sweep(
-    spec: Annotated[Path, typer.Argument(help="YAML file: models, datasets or protocols, keypoints, seeds, settings.")],
-    records: Annotated[Path | None, typer.Option(help="Folder of records (default: under POSEBENCH_DATA).")] = None,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Runs at once, each in a process of its own.")] = 1,
-    engine: Annotated[str | None, typer.Option(help="Share each run's sequences out: local or ray.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes of the engine.")] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads of each process.")] = None,
-    ray_address: Annotated[str | None, typer.Option(help="Of a Ray cluster; default: RAY_ADDRESS.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and run nothing.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-) -> None:
+    spec: Path, records: Path | None, jobs: int, engine: str | None, workers: int | None, threads: int | None,
+    ray_address: str | None, device: str, dry_run: bool, as_json: bool,
+) -> None:  # fmt: skip
     """Run every entry of a sweep that has no record yet; killed and started again, it goes on where it was."""
     from posebench.datasets.library import data_root, ensure_writable
     from posebench.engines.choose import choose_engine
-    from posebench.engines.engine import check_count
+    from posebench.engines.engine import check_count, computing_with
     from posebench.sweeps.spec import read_sweep
 
     check_count("--jobs", jobs)
@@ -49,9 +53,10 @@ def sweep(
     chosen = choose_engine(engine, workers, threads, ray_address, device)
     from posebench.sweeps import run
 
-    with closing(chosen) if chosen else nullcontext(), progress({**STAGES, **SWEEP_STAGES}) as report:
+    here = computing_with(threads) if chosen is None else closing(chosen)
+    with here, progress({**STAGES, **SWEEP_STAGES}) as report:
         planned = run.plan_sweep(entries, report)
-        made = partial(run.run_sweep, jobs=jobs, progress=report, engine=chosen, told=_tell)
+        made = partial(run.run_sweep, jobs=jobs, progress=report, engine=chosen, told=_tell, threads=threads)
         outcomes = (run.dry_run if dry_run else made)(planned, folder)
     if as_json:
         print_json([_json(outcome) for outcome in outcomes])
@@ -60,7 +65,7 @@ def sweep(
     failed = [outcome.error for outcome in outcomes if outcome.error is not None]
     if failed:
         note(f"posebench: {len(failed)} of {len(outcomes)} runs of the sweep failed; the others are recorded.")
-        raise typer.Exit(failed[0].exit_code)
+        raise click.exceptions.Exit(failed[0].exit_code)
 
 
 SWEEP_STAGES = {"plan": "checking (runs)", "sweep": "sweep (runs)"}

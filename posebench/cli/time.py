@@ -1,46 +1,52 @@
 """`posebench time`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
+from posebench.cli import options
+from posebench.cli.application import INTERRUPTED_CODE
 from posebench.cli.console import note, out, progress, table
 from posebench.errors import CheckFailedError
 
 if TYPE_CHECKING:
     from posebench.timing.record import BatchPart, TimingRecord, TimingRow
+    from posebench.timing.summaries import Ratio
 
 STAGES = {"time": "timing (percent)", "check": "checking (lifters)", "memory": "measuring memory (lifters)"}
 DEVICES = {"cpu": "CPU", "cuda": "GPU"}
 MIB = 2**20
 
 
+@click.command()
+@click.argument(
+    "models", metavar="MODEL...", nargs=-1, required=True, help="Lifters: architecture or architecture.tag."
+)
+@options.dataset(help="Data set whose windows are shown.")
+@options.protocol(help="Protocol whose inputs are shown.")
+@options.keypoints(help="2D source: gt, simulated, ...")
+@options.device()
+@click.option("--dtype", default="fp32", help="One or more of fp32 (TF32 off), tf32, bf16, fp16.")
+@click.option("--batch-sizes", default="1,8,64", help="Clips a batch, from 1.")
+@click.option("--compile", is_flag=True, help="torch.compile around lift.")
+@options.flip(help="Test-time flip; default: as each tag says.")
+@options.hypotheses(help="Poses to draw, of lifters that sample.")
+@options.steps()
+@options.threads(help="Threads of torch; default: as torch chooses.")
+@click.option("--seconds", type=float, default=3.0, help="For each lifter, dtype and batch size.")
+@options.seed(help="Seed of the order, the clips and the noise.")
+@options.weights()
+@click.option(
+    "--random-weights", is_flag=True, help="Published sizes without their weights: time does not depend on them."
+)
+@options.records()
+@options.as_json(help="Print the record as JSON instead of tables.")
 def time(
-    models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Lifters: architecture or architecture.tag.")],
-    dataset: Annotated[str | None, typer.Option("--dataset", "-d", help="Data set whose windows are shown.")] = None,
-    protocol: Annotated[str | None, typer.Option("--protocol", "-p", help="Protocol whose inputs are shown.")] = None,
-    keypoints: Annotated[str | None, typer.Option(help="2D source: gt, simulated, ...")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
-    dtype: Annotated[str, typer.Option(help="One or more of fp32 (TF32 off), tf32, bf16, fp16.")] = "fp32",
-    batch_sizes: Annotated[str, typer.Option(help="Clips a batch, from 1.")] = "1,8,64",
-    compile: Annotated[bool, typer.Option("--compile", help="torch.compile around lift.")] = False,
-    flip: Annotated[
-        bool | None, typer.Option("--flip/--no-flip", help="Test-time flip; default: as each tag says.")
-    ] = None,
-    hypotheses: Annotated[int | None, typer.Option(help="Poses to draw, of lifters that sample.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Steps to draw them in.")] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads of torch; default: as torch chooses.")] = None,
-    seconds: Annotated[float, typer.Option(help="For each lifter, dtype and batch size.")] = 3.0,
-    seed: Annotated[int, typer.Option(help="Seed of the order, the clips and the noise.")] = 0,
-    weights: Annotated[Path | None, typer.Option(help="A safetensors file instead of the registered weights.")] = None,
-    random_weights: Annotated[
-        bool,
-        typer.Option("--random-weights", help="Published sizes without their weights: time does not depend on them."),
-    ] = False,
-    records: Annotated[Path | None, typer.Option(help="Folder of records (default: under POSEBENCH_DATA).")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the record as JSON instead of tables.")] = False,
-) -> None:
+    models: tuple[str, ...], dataset: str | None, protocol: str | None, keypoints: str | None, device: str, dtype: str,
+    batch_sizes: str, compile: bool, flip: bool | None, hypotheses: int | None, steps: int | None, threads: int | None,
+    seconds: float, seed: int, weights: Path | None, random_weights: bool, records: Path | None, as_json: bool,
+) -> None:  # fmt: skip
     """Time lifters beside each other: latency, throughput, memory, MACs; exit 1 when a lifter cheats the clock."""
     from posebench.datasets.library import data_root, ensure_writable
     from posebench.timing.options import TimingSettings, parse_dtypes, parse_sizes
@@ -57,13 +63,13 @@ def time(
     try:
         with progress(STAGES) as report:
             record = time_lifters(
-                models, dataset=dataset, protocol=protocol, keypoints=keypoints, weights=weights,
+                list(models), dataset=dataset, protocol=protocol, keypoints=keypoints, weights=weights,
                 random_weights=random_weights, settings=settings, progress=report,
             )  # fmt: skip
     except KeyboardInterrupt:
         # Times of one moment do not go on in another: nothing is kept, and nothing is said to be.
         note("posebench: interrupted; a timing is whole or nothing, so no record was written.")
-        raise typer.Exit(130) from None
+        raise click.exceptions.Exit(INTERRUPTED_CODE) from None
     path = write_timing(record, folder / record.location)
     if as_json:
         print(timing_json(record), end="")
@@ -101,7 +107,7 @@ def print_timing(record: "TimingRecord") -> None:
         name = f"{row.lifter.name} {row.dtype}"
         costs.add_row(
             name, f"{row.lifter.parameters:,}", _short(row.macs.per_clip), _short(row.macs.per_output_frame),
-            str(row.clip_frames), f"{row.look_ahead.frames}", f"{row.look_ahead.milliseconds:.0f}", _settings(row),
+            str(row.clip_frames), _look_ahead(row), f"{row.look_ahead.clip_milliseconds:.0f}", _settings(row),
         )  # fmt: skip
         verdict = "valid" if row.honesty.valid else "NOT VALID"
         for batch in row.batches:
@@ -112,8 +118,8 @@ def print_timing(record: "TimingRecord") -> None:
         per_pass, per_frame = ratio.time, ratio.time_per_frame
         console.print(
             f"{ratio.row} takes {per_frame.median:.3g} times as long an output frame as {ratio.against} at batch "
-            f"{ratio.batch_size} (95 % interval {per_frame.low:.3g} to {per_frame.high:.3g}), and {per_pass.median:.3g} "
-            f"times as long a pass ({per_pass.low:.3g} to {per_pass.high:.3g}); {per_pass.pairs} paired blocks."
+            f"{ratio.batch_size} ({_interval(per_frame)}), and {per_pass.median:.3g} times as long a pass "
+            f"({_interval(per_pass)}); {per_pass.pairs} paired blocks."
         )
     for row in record.rows:
         for word in (*row.honesty.reasons, *row.notes):
@@ -137,6 +143,19 @@ def _times(row: "TimingRow", batch: "BatchPart", device: str) -> list[str]:
         energy = row.energy if row.energy and row.energy.batch_size == batch.batch_size else None
         cells.append("–" if energy is None else f"{1000 * energy.joules_per_pose:.3g}")
     return cells
+
+
+def _interval(ratio: "Ratio") -> str:
+    """The interval of a ratio; fewer than six pairs have none."""
+    if ratio.low is None or ratio.high is None:
+        return "too few pairs for an interval"
+    return f"95 % interval {ratio.low:.3g} to {ratio.high:.3g}"
+
+
+def _look_ahead(row: "TimingRow") -> str:
+    """Frames that the timed clip needs, and the least that the lifter's window does where that is another."""
+    clip, least = row.look_ahead.clip_frames, row.look_ahead.least_frames
+    return str(clip) if clip == least else f"{clip} (least {least})"
 
 
 def _settings(row: "TimingRow") -> str:

@@ -3,21 +3,18 @@
 import math
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
+from posebench.cli import options
 from posebench.cli.console import out, print_json, table
 from posebench.errors import CheckFailedError
 
-app = typer.Typer(help="Compare posebench with public code.", no_args_is_help=True, rich_markup_mode=None)
 
-
-@app.command()
-def metrics(
-    folder: Annotated[Path, typer.Argument(help="Folder of conformance files: single.npz, rules.npz and the others.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+@click.command()
+@click.argument("folder", type=options.PATH, help="Folder of conformance files: single.npz, rules.npz and the others.")
+@options.as_json()
+def metrics(folder: Path, as_json: bool) -> None:
     """Compare the metrics with stored values of the field's own evaluators; exit 1 if one differs."""
     from posebench.conformance.folder import verify_metrics
 
@@ -45,11 +42,10 @@ def metrics(
         )
 
 
-@app.command()
-def models(
-    folder: Annotated[Path, typer.Argument(help="Folder of NAME.safetensors, NAME.json and NAME_io.npz.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+@click.command()
+@click.argument("folder", type=options.PATH, help="Folder of NAME.safetensors, NAME.json and NAME_io.npz.")
+@options.as_json()
+def models(folder: Path, as_json: bool) -> None:
     """Convert public state dicts, run our lifters with them, compare outputs; exit 1 if one differs by more than 1e-5."""
     from posebench.conformance.models import verify_models
 

@@ -2,22 +2,20 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+import click
 
+from posebench.cli import options
 from posebench.cli.console import note, out, print_json, progress, table
 from posebench.errors import CheckFailedError, UsageError
-
-app = typer.Typer(help="Weights: pull, list, verify, push.", no_args_is_help=True, rich_markup_mode=None)
 
 FETCHING = {"weights": "fetching weights (bytes)"}
 
 
-@app.command()
-def pull(
-    models: Annotated[list[str], typer.Argument(help="Lifters: architecture or architecture.tag.")],
-) -> None:
+@click.command()
+@click.argument("models", nargs=-1, required=True, help="Lifters: architecture or architecture.tag.")
+def pull(models: tuple[str, ...]) -> None:
     """Fetch weights from the Hub, checked; the same command takes up what was interrupted and replaces what is damaged."""
     from posebench.prediction.weights import pull_weights
     from posebench.registry.resolve import resolve_model
@@ -31,11 +29,10 @@ def pull(
             out().print(f"{tag.name}: {file.path} ({file.origin}, sha256 {file.sha256})", soft_wrap=True)
 
 
-@app.command("list")
-def list_weights(
-    pattern: Annotated[str, typer.Argument(help="Shell wildcard, such as 'videopose3d*'.")] = "*",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+@click.command("list")
+@options.pattern()
+@options.as_json()
+def list_weights(pattern: str, as_json: bool) -> None:
     """Every tag with weights: where they come from, whether they are here, size, hash, licence."""
     from posebench.prediction.weights_state import weights_state
     from posebench.registry.resolve import model_tags
@@ -54,11 +51,10 @@ def list_weights(
     out().print(made)
 
 
-@app.command()
-def verify(
-    model: Annotated[str | None, typer.Argument(help="Lifter; default: all with weights.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+@click.command()
+@click.argument("model", required=False, help="Lifter; default: all with weights.")
+@options.as_json()
+def verify(model: str | None, as_json: bool) -> None:
     """Hash the bundled files and those fetched from the Hub; exit 1 if one is not the file the manifest names."""
     from posebench.prediction.weights_state import checked, weights_state
     from posebench.registry.resolve import model_tags, resolve_model
@@ -86,17 +82,16 @@ def verify(
         )
 
 
-@app.command()
+@click.command()
+@click.argument("model", help="Lifter that the file is for: architecture.tag.")
+@click.argument("file", type=options.PATH, help="Safetensors file.")
+@click.option("--repo", required=True, help="Repository OWNER/NAME; made if it is not there.")
+@click.option("--licence", help="Under which others may use it; default: as registered.")
+@click.option("--trained-on", multiple=True, help="dataset/split@version+source; give it for each data set.")
+@click.option("--public/--private", default=False, help="Who may read a repository made now.")
+@options.as_json()
 def push(
-    model: Annotated[str, typer.Argument(help="Lifter that the file is for: architecture.tag.")],
-    file: Annotated[Path, typer.Argument(help="Safetensors file.")],
-    repo: Annotated[str, typer.Option(help="Repository OWNER/NAME; made if it is not there.")],
-    licence: Annotated[str | None, typer.Option(help="Under which others may use it; default: as registered.")] = None,
-    trained_on: Annotated[
-        list[str] | None, typer.Option(help="dataset/split@version+source; give it for each data set.")
-    ] = None,
-    public: Annotated[bool, typer.Option("--public/--private", help="Who may read a repository made now.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    model: str, file: Path, repo: str, licence: str | None, trained_on: tuple[str, ...], public: bool, as_json: bool
 ) -> None:
     """Put weights and their card on the Hub with your token; prints the commit and the lines for a manifest."""
     from posebench.prediction.hub_card import manifest_lines, training_sets
@@ -105,7 +100,7 @@ def push(
     from posebench.registry.resolve import resolve_model
 
     tag = resolve_model(model)
-    described = describe_file(tag, file, licence, training_sets(trained_on or ()))
+    described = describe_file(tag, file, licence, training_sets(trained_on))
     pushed = push_file(tag, file, described, repo, private=not public)
     lines = manifest_lines(repo, pushed.revision, described)
     if as_json:

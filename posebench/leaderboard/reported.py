@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from msgspec.structs import replace
 from tabulate import tabulate
 
 from posebench.registry.manifest import MANIFESTS, Architecture, Paper
@@ -48,9 +49,9 @@ def own_ledger() -> list[Reported]:
 
 def rows(ledger: Iterable[Reported]) -> list[tuple[str, ...]]:
     """The cells under `HEADERS`, in the ledger's order; numbers of one setting share a row."""
-    grouped: dict[tuple[str, str], list[Reported]] = {}
+    grouped: dict[tuple[str, ReportedNumber], list[Reported]] = {}
     for item in ledger:
-        setting = item.number.model_dump_json(exclude={"metric", "value", "unit"})
+        setting = replace(item.number, metric="", value=0.0, unit="")
         grouped.setdefault((item.method, setting), []).append(item)
     return [_row([item.number for item in items], method) for (method, _), items in grouped.items()]
 

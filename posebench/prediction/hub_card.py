@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import yaml
 
 from posebench.errors import UsageError
@@ -91,7 +92,7 @@ def manifest_lines(repository: str, revision: str, file: PushedFile) -> str:
         }
     }
     if file.trained_on:
-        weights["trained_on"] = [item.model_dump(mode="json") for item in file.trained_on]
+        weights["trained_on"] = [msgspec.to_builtins(item) for item in file.trained_on]
     return yaml.safe_dump(weights, sort_keys=False, allow_unicode=True, width=1000)
 
 

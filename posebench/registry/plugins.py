@@ -30,7 +30,7 @@ class Plugin:
     @property
     def is_own(self) -> bool:
         """Whether it is posebench's own, rather than a third party's."""
-        return self.distribution.partition(" ")[0] == OWN
+        return _is_own(self.distribution)
 
 
 _loaded: list[Plugin] | None = None
@@ -41,8 +41,9 @@ def load_plugins() -> tuple[Plugin, ...]:
     global _loaded
     if _loaded is None:
         # posebench's own come first: a stranger's duplicate is the one that is refused, whatever its name.
-        found = sorted(entry_points(group=GROUP), key=lambda point: (not _is_own(point), point.name))
-        _loaded = [_load(point) for point in found]
+        found = [(_distribution(point), point) for point in entry_points(group=GROUP)]
+        found.sort(key=lambda pair: (not _is_own(pair[0]), pair[1].name))
+        _loaded = [_load(distribution, point) for distribution, point in found]
     return tuple(_loaded)
 
 
@@ -62,12 +63,19 @@ def provided_by(kind: str, name: str) -> str | None:
     return plugin.distribution if plugin else None
 
 
-def _is_own(point: EntryPoint) -> bool:
-    return point.dist is not None and point.dist.name == OWN
+def _is_own(distribution: str) -> bool:
+    return distribution.partition(" ")[0] == OWN
 
 
-def _load(point: EntryPoint) -> Plugin:
-    distribution = f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown distribution"
+def _distribution(point: EntryPoint) -> str:
+    """Name and version. Asked for once: each question parses the whole file anew, and it ends with a README."""
+    if point.dist is None:
+        return "an unknown distribution"
+    metadata = point.dist.metadata
+    return f"{metadata['Name']} {metadata['Version']}"
+
+
+def _load(distribution: str, point: EntryPoint) -> Plugin:
     stores: tuple[Any, ...] = (
         decorators.LIFTERS,
         decorators.DATASETS,

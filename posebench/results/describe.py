@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from msgspec import to_builtins
+
 from posebench.prediction.hub import cached
 from posebench.prediction.spec import ASSISTING
 from posebench.registry.decorators import DATASETS, LIFTERS, PROTOCOLS
@@ -28,7 +30,7 @@ def _describe_model(tag: ModelTag) -> dict[str, Any]:
     described, spec = tag.described, tag.entry.spec(tag.config)
     weights: dict[str, Any] = {"order": "explicit --weights FILE, then bundled file, then Hub"}
     if described.weights is not None:
-        weights.update(described.weights.model_dump(mode="json", exclude_none=True))
+        weights.update((key, value) for key, value in to_builtins(described.weights).items() if value is not None)
         weights["resolves to"] = "bundled file" if described.weights.file else "Hub"
         if described.weights.hub is not None:
             weights["here"] = "yes" if cached(described.weights.hub) else "no: fetched when first used"
@@ -59,9 +61,9 @@ def _describe_model(tag: ModelTag) -> dict[str, Any]:
         "fitted on the training split at run time": spec.fitted,
         "infers the action (--show-prompts)": spec.describes,
         "weights": weights,
-        "trained on": [item.model_dump(mode="json") for item in described.trained_on],
+        "trained on": [to_builtins(item) for item in described.trained_on],
         "card": described.card,
-        "reported by the paper": [n.model_dump(mode="json") for n in tag.paper.reported] if tag.paper else [],
+        "reported by the paper": [to_builtins(n) for n in tag.paper.reported] if tag.paper else [],
     }
 
 

@@ -14,7 +14,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from posebench.errors import DataDamagedError, DataMissingError
 from posebench.files import write_text
 from posebench.prediction.run_options import Precision
-from posebench.registry.manifest import TrainingSet
 
 SCHEMA_VERSION = 2
 
@@ -65,6 +64,16 @@ class ProtocolPart(_Part):
     inputs_hash: str
     scoring: dict[str, Any]
     scoring_hash: str
+
+
+# Not the manifest's: that may change, and records of before must still be read.
+class TrainingSet(_Part):
+    """One data set that a tag's weights have seen."""
+
+    dataset: str
+    split: str
+    version: str
+    source: str
 
 
 class LifterPart(_Part):

@@ -27,6 +27,7 @@ from posebench.results.record import (
     RunPart,
     SettingsPart,
     TimingPart,
+    TrainingSet,
 )
 from posebench.results.score import Scores, by_column, score_predictions
 
@@ -118,7 +119,7 @@ def _make_record(
             parameters=lifter.parameters,
             weights_sha256=manifest.weights_sha256,
             weights_origin=lifter.weights.origin if lifter.weights else None,
-            trained_on=trained_on or (),
+            trained_on=tuple(TrainingSet.model_validate(seen, from_attributes=True) for seen in trained_on or ()),
             domain=domain_of(trained_on, dataset.name, protocol.inputs.split, spec.fitted),
             window=spec.window,
             stride=spec.stride,

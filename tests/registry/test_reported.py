@@ -3,7 +3,7 @@
 import json
 from itertools import chain
 from pathlib import Path
-from typing import get_args
+from typing import get_args, get_type_hints
 
 import pytest
 
@@ -69,13 +69,15 @@ def test_a_reported_number_says_what_it_was_allowed_to_see(tmp_path: Path) -> No
     [
         (", source: 'paper, table 2'", "", "reported.1.source", 9, "Field required"),
         ("column: oracle, ", "", "reported.1.column", 9, "Field required"),
-        ("protocol: tiny/standard+gt@1", "protocol: tiny", "reported.1.protocol", 9, "match pattern"),
-        ("protocol: tiny/standard+gt@1", "protocol: tiny/standard+gt", "reported.1.protocol", 9, "match pattern"),
-        ("value: 40.5", "value: .nan", "reported.1.value", 9, "finite"),
-        ("value: 40.5", "value: forty", "reported.1.value", 9, "valid number"),
-        ("hypotheses: 20", "hypotheses: 0", "reported.1.hypotheses", 9, "greater than or equal to 1"),
+        ("protocol: tiny/standard+gt@1", "protocol: tiny", "reported.1.protocol", 9, "dataset/rule+source@version"),
+        ("protocol: tiny/standard+gt@1", "protocol: tiny/standard+gt", "reported.1.protocol", 9, "dataset/rule+source@version"),
+        ("value: 40.5", "value: .nan", "reported.1.value", 9, "nan is not a finite number"),
+        ("value: 40.5", "value: .inf", "reported.1.value", 9, "inf is not a finite number"),
+        ("value: 40.5", "value: -1", "reported.1.value", 9, "-1 is not a finite number, 0 or above"),
+        ("value: 40.5", "value: forty", "reported.1.value", 9, "'forty' is not a finite number"),
+        ("hypotheses: 20", "hypotheses: 0", "reported.1.hypotheses", 9, "0 is not a whole number, 1 or above"),
         ("granted: [action_label]", "granted: [the answer]", "reported.1.granted.0", 9, "action_label"),
-        ("column: oracle", "column: best", "reported.1.column", 9, "'honest', 'assisted', 'oracle'"),
+        ("column: oracle", "column: best", "reported.1.column", 9, "'best' is not one of 'assisted', 'honest', 'oracle', 'unknown'"),
         ("column: oracle", "column: honest", "reported.1", 9, "granted action_label, so its column is"),
         ("aggregate: j-best, ", "", "reported.1", 9, "an oracle number says what was chosen"),
         ("column: oracle, aggregate: j-best", "column: assisted", "reported.1", 9, "20 hypotheses became one pose"),
@@ -108,7 +110,7 @@ def test_a_paper_is_no_lifter_and_reports_something(tmp_path: Path) -> None:
 
 def test_privileges_are_those_of_lifters() -> None:
     assert LEANING_ON_TRUTH == ASSISTING
-    annotation = ReportedNumber.model_fields["granted"].annotation
+    annotation = get_type_hints(ReportedNumber)["granted"]
     assert set(get_args(get_args(annotation)[0])) == set(get_args(Privilege))
 
 

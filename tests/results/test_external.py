@@ -72,6 +72,6 @@ def test_the_command(arrays: dict[str, np.ndarray], tmp_path: Path, capsys: pyte
     assert run_command(["score", file]) == 2
     assert "--protocol dataset/rule" in capsys.readouterr().err
     assert run_command(["score", file, "-p", "tiny/standard", "--space", "world"]) == 2
-    assert "neither root_relative nor camera" in capsys.readouterr().err
+    assert "'world' is not one of 'root_relative', 'camera'" in capsys.readouterr().err
     assert run_command(["score", file, "-p", "tiny/standard"]) == 0
     assert "theirs on tiny/standard+gt@1" in capsys.readouterr().out
