@@ -231,6 +231,19 @@ def test_a_signal_that_ends_the_compiler_too_is_an_interruption(
         start(values, tmp_path / "run").run()
 
 
+def test_what_was_compiled_by_half_is_one_sentence(
+    values: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from torch._inductor.exc import InductorError
+
+    def loading(self: Training, number: int) -> dict[str, float]:
+        raise InductorError(ImportError("main.so: file too short"), None)
+
+    monkeypatch.setattr(Training, "_step", loading)
+    with pytest.raises(UsageError, match=r"cannot be used .*main\.so: file too short\); remove .* or set compile: false"):
+        start(values, tmp_path / "run").run()
+
+
 def test_without_a_compiler_there_is_one_sentence(values: dict[str, Any], tmp_path: Path) -> None:
     import torch._inductor.config as inductor
 

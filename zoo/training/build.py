@@ -60,3 +60,15 @@ def require_compiler(device: torch.device) -> None:
         raise UsageError(
             "compile: true needs a C compiler, and there is no gcc or clang here; install one or set compile: false."
         )
+
+
+def refuse_compiled(error: RuntimeError) -> None:
+    """Raise `UsageError` for a step that failed in what torch compiled: a compiler that was killed leaves half a library."""
+    from torch._inductor.exc import InductorError
+    from torch._inductor.runtime.cache_dir_utils import cache_dir
+
+    if isinstance(error, InductorError):
+        reason = str(error).splitlines()[0]
+        raise UsageError(
+            f"What torch compiled cannot be used ({reason}); remove {cache_dir()} and run the same command, or set compile: false."
+        ) from error

@@ -32,7 +32,7 @@ from zoo.lifters.simple_baseline import SimpleBaseline
 from zoo.lifters.videopose3d import VideoPose3D
 from zoo.training import objectives
 from zoo.training.batches import Batches
-from zoo.training.build import arguments_of, build_lifter, require_compiler
+from zoo.training.build import arguments_of, build_lifter, refuse_compiled, require_compiler
 from zoo.training.checkpoint import RunState, load_checkpoint, save_checkpoint
 from zoo.training.config import TrainingConfig
 from zoo.training.objectives import Objective
@@ -194,10 +194,11 @@ class Training:
                 began = time.monotonic()
                 try:
                     loss = self._step(state.step)
-                except RuntimeError:
+                except RuntimeError as error:
                     # A signal reaches the compiler of the first step too, and its death is an error there.
                     if stop.is_set():
                         raise KeyboardInterrupt from None
+                    refuse_compiled(error)
                     raise
                 state.step += 1
                 state.add(loss)
