@@ -1,7 +1,8 @@
-"""Real windows of a data set as the clips that a lifter is timed on, drawn in a seeded random order.
+"""Real windows of a data set as the clips that a lifter is timed on, drawn in a seeded random order, each time seen otherwise.
 
 A clip is one window. Of a lifter that takes whole sequences (stride None) it is
 `clip_frames` frames with their receptive field, cut out of the sequence.
+`views.py` says how a clip that is drawn again is another input.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,14 +22,23 @@ from posebench.prediction.predict_sequence import noise_streams, show_sequence, 
 from posebench.prediction.spec import LifterSpec
 from posebench.prediction.windows import WindowPlan, plan_windows
 from posebench.seeding import frozen_generator
+from posebench.timing.views import View
 
 #: Frames of one clip of a lifter that takes whole sequences: the length of the field's longest common chunk.
 CLIP_FRAMES = 243
-#: Clips kept back for the pass that compares fresh with repeated inputs: nothing else ever shows them.
-MOST_RESERVED = 2000
 
-#: Group and number in it of each clip of a batch.
-Batch = tuple[int, npt.NDArray[np.int64]]
+
+@dataclass(frozen=True)
+class Batch:
+    """Clips of one group and how each is seen: everything that `ClipPool.inputs` needs to gather the very same input again."""
+
+    group: int
+    clips: npt.NDArray[np.int64]
+    views: View
+
+    def part(self, rows: npt.NDArray[np.int64]) -> "Batch":
+        """Some of its clips, seen as in it."""
+        return Batch(self.group, self.clips[rows], self.views.part(rows))
 
 
 @dataclass(frozen=True)
@@ -53,14 +63,8 @@ class ClipPool:
     def __init__(self, groups: list[_Group], rows: int, device: torch.device, seed: int) -> None:
         self.rows = rows
         self._groups = groups
-        self._device = device
+        self.device = device
         self._seed = seed
-        every = [(g, i) for g, group in enumerate(groups) for i in range(len(group.window))]
-        order = frozen_generator("time", "clips", seed).permutation(len(every))
-        mixed = [every[i] for i in order]
-        count = min(max(24, len(mixed) // 4), len(mixed) // 2, MOST_RESERVED)
-        self.reserved: list[Batch] = [(g, np.array([i])) for g, i in mixed[:count]]
-        self._free = [np.array([i for h, i in mixed[count:] if h == g], np.int64) for g in range(len(groups))]
 
     @property
     def clips(self) -> int:
@@ -69,39 +73,43 @@ class ClipPool:
 
     def largest_batch(self) -> int:
         """The most clips that one batch can show without showing one twice."""
-        return max(len(free) for free in self._free)
+        return max(len(group.window) for group in self._groups)
 
     def batches(self, size: int, *name: object) -> Iterator[Batch]:
-        """Batches of `size` <= `largest_batch()` clips without end: every clip once, then all again in another order."""
+        """Batches of `size` <= `largest_batch()` clips without end: every clip once, then all again in another order.
+
+        No two of them hold the same input, and none holds one of a stream of another name or size.
+        """
         random = frozen_generator("time", "batches", self._seed, size, *name)
         while True:
             made = []
-            for group, free in enumerate(self._free):
-                mixed = free[random.permutation(len(free))]
-                made += [(group, mixed[i : i + size]) for i in range(0, len(mixed) - size + 1, size)]
+            for number, members in enumerate(self._groups):
+                mixed = random.permutation(len(members.window))
+                made += [(number, mixed[i : i + size]) for i in range(0, len(mixed) - size + 1, size)]
             for i in random.permutation(len(made)):
-                yield made[i]
+                group, clips = made[i]
+                yield Batch(group, clips, View.draw(size, random))
 
     def inputs(self, batch: Batch) -> LifterInputs:
         """What the lifter is shown: freshly gathered tensors, and the noise streams that the scored run would hand it."""
-        group, clips = self._groups[batch[0]], batch[1]
+        group = self._groups[batch.group]
         index = [
             group.starts[s] + group.plans[s].inputs(np.array([w]))[0]
-            for s, w in zip(group.sequence[clips], group.window[clips], strict=True)
+            for s, w in zip(group.sequence[batch.clips], group.window[batch.clips], strict=True)
         ]
-        return window_batch(group.shown, np.stack(index), self.streams(batch), self._device)
+        return batch.views.see(window_batch(group.shown, np.stack(index), self.streams(batch), self.device))
 
     def streams(self, batch: Batch) -> tuple[torch.Generator, ...]:
         """Noise streams of a batch, at their beginning."""
-        group, clips = self._groups[batch[0]], batch[1]
+        group = self._groups[batch.group]
         return tuple(
             noise_streams(self._seed, group.names[s], [w])[0]
-            for s, w in zip(group.sequence[clips], group.window[clips], strict=True)
+            for s, w in zip(group.sequence[batch.clips], group.window[batch.clips], strict=True)
         )
 
     def frames(self, batch: Batch) -> int:
         """Unique output frames of a batch."""
-        return int(self._groups[batch[0]].frames[batch[1]].sum())
+        return int(self._groups[batch.group].frames[batch.clips].sum())
 
 
 def clip_frames(spec: LifterSpec, lengths: Sequence[int]) -> int:

@@ -28,6 +28,31 @@ class GpuState:
     """That compute on it, this one among them."""
 
 
+@dataclass(frozen=True)
+class GpuDuring:
+    """The worst of what NVML told after each block on the clock; None for what this GPU does not tell."""
+
+    samples: int
+    lowest_graphics_mhz: int | None
+    lowest_memory_mhz: int | None
+    most_celsius: int | None
+    slowed_by: tuple[str, ...]
+    """Every reason that held its clocks down at any of them."""
+
+
+def worst_of(states: list[GpuState]) -> GpuDuring | None:
+    """The worst of some states; None of none."""
+    if not states:
+        return None
+    return GpuDuring(
+        samples=len(states),
+        lowest_graphics_mhz=min((s.graphics_mhz for s in states if s.graphics_mhz is not None), default=None),
+        lowest_memory_mhz=min((s.memory_mhz for s in states if s.memory_mhz is not None), default=None),
+        most_celsius=max((s.celsius for s in states if s.celsius is not None), default=None),
+        slowed_by=tuple(sorted({reason for s in states for reason in s.slowed_by})),
+    )
+
+
 class Gpu:
     """One GPU in NVML. `missing` says why nothing can be read; everything is None then."""
 

@@ -5,6 +5,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from posebench.engines.engine import cores
+
 #: Others may use this share of all cores before a machine is called busy.
 IDLE_SHARE = 0.05
 #: How long other processes are watched before and after.
@@ -36,7 +38,7 @@ def read_cpu() -> CpuState:
     watch = OtherProcesses()
     time.sleep(WATCH_SECONDS)
     return CpuState(
-        cores=usable_cores(),
+        cores=cores(),
         governors=_governors(),
         megahertz=_megahertz(),
         load=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
@@ -62,11 +64,6 @@ class OtherProcesses:
             return None
         # Ticks are whole numbers, so a little less than nothing can come out.
         return max(0.0, (busy - own) / whole) * (os.cpu_count() or 1)
-
-
-def usable_cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def busy_words(state: CpuState, during: float | None) -> str | None:

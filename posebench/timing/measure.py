@@ -23,13 +23,13 @@ FEWEST_BLOCKS = 3
 #: Of one timed pass a block, so many clips of its batch are compared with the scored path.
 SAMPLED_CLIPS = 2
 
-#: Called after every block with (blocks done, blocks in all).
+#: Called after every block, while the device is still as it was in it, with (blocks done, blocks in all).
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Clips of a timed pass (one row each in `lifted`, on the CPU), to be lifted again by the scored path."""
+    """Clips of a timed pass as they were seen (one row each in `lifted`, on the CPU), to be lifted again by the scored path."""
 
     clips: Batch
     lifted: Lifted
@@ -68,7 +68,8 @@ def measure(
     wait for a GPU inside of a block.
     """
     random = frozen_generator("time", "order", seed, batch_size)
-    streams = [subject.pool.batches(batch_size, "timed") for subject in subjects]
+    # By dtype: what one remembers of an input, another would have for nothing.
+    streams = [subject.pool.batches(batch_size, "timed", subject.dtype) for subject in subjects]
     made, usual = [], []
     for subject, batches in zip(subjects, streams, strict=True):
         measurement, one = _warm_up(subject, batch_size, device, partial(next, batches))
@@ -122,6 +123,8 @@ def _block(
             batch = draw()
             inputs = subject.pool.inputs(batch)
             lifted = clock.time(partial(subject.call, inputs), subject.pool.frames(batch))
+            # Before anything looks into it: what is at work only then was not on the clock.
+            subject.check(lifted, batch)
             if number == sampled:
                 measurement.samples.append(_sample(batch, lifted, random))
         clock.settle()
@@ -131,37 +134,13 @@ def _block(
 
 def _sample(batch: Batch, lifted: Lifted, random: np.random.RandomState) -> Sample:
     """A copy of some clips of a batch, made at once: a lifter may not finish or change it later."""
-    group, clips = batch
-    rows = random.permutation(len(clips))[:SAMPLED_CLIPS]
+    rows = random.permutation(len(batch.clips))[:SAMPLED_CLIPS]
     taken = torch.from_numpy(rows).to(lifted.poses.device)
     return Sample(
-        (group, clips[rows]),
+        batch.part(rows),
         Lifted(
             lifted.poses[taken].cpu(),
             None if lifted.root is None else lifted.root[taken].cpu(),
             None if lifted.weight is None else lifted.weight[taken].cpu(),
         ),
     )
-
-
-def lap(subject: Subject, inputs: LifterInputs, device: torch.device) -> float:
-    """Seconds of a single pass, waited for."""
-    clock = ForwardClock(device)
-    clock.time(partial(subject.call, inputs), 0)
-    clock.settle()
-    return clock.seconds
-
-
-def run_for(subject: Subject, batch_size: int, device: torch.device, seconds: float) -> int:
-    """Passes over fresh batches for at least so long, off any clock; the unique output frames they made."""
-    batches = subject.pool.batches(batch_size, "energy")
-    frames, began = 0, time.perf_counter()
-    with computing(subject.dtype):
-        while time.perf_counter() - began < seconds:
-            batch = next(batches)
-            subject.call(subject.pool.inputs(batch))
-            frames += subject.pool.frames(batch)
-            if device.type == "cuda":
-                # Or a queue of passes would be counted that the interval does not hold.
-                torch.cuda.synchronize(device)
-    return frames

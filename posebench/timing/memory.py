@@ -15,14 +15,17 @@ from typing import Any
 
 import torch
 
-from posebench.errors import PosebenchError
+from posebench.errors import PosebenchError, UsageError
 from posebench.prediction.joints import joints_between
 from posebench.prediction.runner import choose_device
 from posebench.protocols.resolve import resolve_protocol
+from posebench.timing.compiled import strict_compilation
 from posebench.timing.measure import WARM_UP_PASSES
 from posebench.timing.options import DType, TimingSettings
 from posebench.timing.prepare import flips, open_lifter, place, read_material
 from posebench.timing.subject import Subject, computing, timed_module
+
+CLEAR_REFS = Path("/proc/self/clear_refs")
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,11 @@ def measure_memory(
     weights: Path | None,
     random_weights: bool,
 ) -> tuple[Memory, ...] | str:
-    """Peak memory at each batch size, or why there is none: a lifter that only this process knows cannot be loaded by another."""
+    """Peak memory at each batch size, or why there is none.
+
+    A lifter that only this process knows cannot be loaded by another; a system
+    that cannot forget a peak (any but Linux, without a GPU) has only that of loading.
+    """
     request = {
         "model": model,
         "protocol": protocol,
@@ -76,12 +83,13 @@ def _in_child(request: dict[str, Any]) -> dict[str, Any]:
         lifter = open_lifter(request["model"], settings, weights, request["random_weights"])
         material = read_material(resolve_protocol(request["protocol"]), settings.seed)
         pool = place(lifter, material, device, settings.seed)
+        joints = joints_between(lifter.spec, lifter.name, material.dataset.name, material.dataset.skeleton)
+        timed = timed_module(lifter, request["dtype"], settings.compile)
+        subject = Subject(timed, lifter, joints, pool, request["dtype"], flips(lifter, settings))
+        with strict_compilation(settings.compile):
+            return {"memory": [asdict(_peak(subject, size, device)) for size in request["sizes"]]}
     except PosebenchError as error:
         return {"error": str(error)}
-    joints = joints_between(lifter.spec, lifter.name, material.dataset.name, material.dataset.skeleton)
-    timed = timed_module(lifter, request["dtype"], settings.compile)
-    subject = Subject(timed, lifter, joints, pool, request["dtype"], flips(lifter, settings))
-    return {"memory": [asdict(_peak(subject, size, device)) for size in request["sizes"]]}
 
 
 def _peak(subject: Subject, size: int, device: torch.device) -> Memory:
@@ -89,7 +97,8 @@ def _peak(subject: Subject, size: int, device: torch.device) -> Memory:
     with computing(subject.dtype):
         before = _start(device)
         for _ in range(WARM_UP_PASSES):
-            subject.call(subject.pool.inputs(next(batches)))
+            batch = next(batches)
+            subject.check(subject.call(subject.pool.inputs(batch)), batch)
     return Memory(size, before, max(before, _high_water(device)))
 
 
@@ -98,33 +107,24 @@ def _start(device: torch.device) -> int:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return torch.cuda.memory_allocated(device)
-    reset = Path("/proc/self/clear_refs")
-    if reset.exists():
-        # 5 sets the high-water mark of this process back to what it holds (proc(5)).
-        reset.write_text("5")
-    return _resident("VmRSS") or _high_water(device)
+    if not CLEAR_REFS.exists():
+        raise UsageError("this system does not let a process forget the peak that loading had")
+    # 5 sets the high-water mark of this process back to what it holds (proc(5)).
+    CLEAR_REFS.write_text("5")
+    return _resident("VmRSS")
 
 
 def _high_water(device: torch.device) -> int:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
         return torch.cuda.max_memory_allocated(device)
-    if (peak := _resident("VmHWM")) is not None:
-        return peak
-    import resource
-
-    # Bytes on macOS, KiB elsewhere.
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return _resident("VmHWM")
 
 
-def _resident(name: str) -> int | None:
-    """A field of this process's memory in bytes, on Linux."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        for line in status.read_text().splitlines():
-            if line.startswith(f"{name}:"):
-                return int(line.split()[1]) * 1024
-    return None
+def _resident(name: str) -> int:
+    """A field of this process's memory in bytes; Linux has it wherever it has `CLEAR_REFS`."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
 
 
 if __name__ == "__main__":

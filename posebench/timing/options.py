@@ -1,5 +1,6 @@
 """What a timing may be asked for. Imports no torch, so that a mistake is refused before anything is loaded."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -16,6 +17,8 @@ GPU_ONLY: dict[str, str] = {
 
 #: Batches of the sweep, in clips; the first is the one whose latency is the headline.
 BATCH_SIZES = (1, 8, 64)
+#: Of one batch size.
+MOST_DIGITS = 9
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,12 @@ class TimingSettings:
     threads: int | None = None
     """Threads of torch; None leaves them as they are."""
     seconds: float = 3.0
-    """For each lifter, dtype and batch size, and for each check of repeated inputs; a slow lifter has a few passes all the same."""
+    """For each lifter, dtype and batch size; a slow lifter has a few passes all the same."""
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not self.seconds > 0:
-            raise UsageError(f"--seconds is {self.seconds:g}; give more than 0.")
+        if not 0 < self.seconds < math.inf:
+            raise UsageError(f"--seconds is {self.seconds:g}; give a number above 0.")
         if self.threads is not None and self.threads < 1:
             raise UsageError(f"--threads is {self.threads}; give 1 or more.")
         if not self.batch_sizes or min(self.batch_sizes) < 1 or len(set(self.batch_sizes)) < len(self.batch_sizes):
@@ -66,9 +69,18 @@ def parse_dtypes(text: str) -> tuple[DType, ...]:
 def parse_sizes(text: str) -> tuple[int, ...]:
     """`1,8,64` as batch sizes; raises `UsageError`."""
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdigit() for part in parts):
+    # Digits of other scripts and superscripts are digits too, and a number may be too long to be one.
+    if not all(part.isascii() and part.isdigit() and len(part) <= MOST_DIGITS for part in parts):
         raise UsageError(f"--batch-sizes {text!r} is not a list of numbers such as 1,8,64.")
     return tuple(int(part) for part in parts)
+
+
+def check_device(device: str) -> None:
+    """Raise `UsageError` for a type of device of which no clock is known to wait: its times would be of something else."""
+    if device not in ("cpu", "cuda"):
+        raise UsageError(
+            f"--device {device} cannot be timed: only a CPU and a CUDA GPU have a clock here; use --device cpu."
+        )
 
 
 def check_dtype(dtype: DType, device: str) -> None:

@@ -14,7 +14,7 @@ from posebench.inputs.sources import find_source
 from posebench.prediction.create import LoadedLifter, build_module, load_lifter
 from posebench.prediction.flip import check_flip
 from posebench.prediction.joints import joints_between
-from posebench.prediction.run_options import sampling_config
+from posebench.prediction.run_options import samples, sampling_config
 from posebench.prediction.runner import check_grants, fit_on_training_split
 from posebench.protocols.protocol import Protocol
 from posebench.registry.resolve import resolve_model
@@ -51,10 +51,20 @@ def read_material(protocol: Protocol, seed: int) -> Material:
     return Material(protocol, dataset, chosen)
 
 
+def check_sampling(names: list[str], settings: TimingSettings) -> None:
+    """Raise `UsageError` where hypotheses or steps are asked for and none of the lifters samples."""
+    tags = [resolve_model(name) for name in names]
+    if not any(samples(tag) for tag in tags):
+        sampling_config(tags[0], settings.hypotheses, settings.steps)
+
+
 def open_lifter(name: str, settings: TimingSettings, weights: Path | None, random_weights: bool) -> LoadedLifter:
-    """A lifter as asked for; with `random_weights` a published size whose weights nobody has here."""
+    """A lifter as asked for; with `random_weights` a published size whose weights nobody has here.
+
+    Hypotheses and steps are asked of lifters that sample: see `check_sampling`.
+    """
     tag = resolve_model(name)
-    asked = sampling_config(tag, settings.hypotheses, settings.steps)
+    asked = sampling_config(tag, settings.hypotheses, settings.steps) if samples(tag) else {}
     if not random_weights:
         return load_lifter(name, weights, None, **asked)
     config = {**tag.config, **asked}

@@ -12,13 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from posebench.errors import DataDamagedError, DataMissingError
 from posebench.files import write_text
 from posebench.results.record import EnvironmentPart
-from posebench.timing.gpu import GpuState
+from posebench.timing.compiled import Graphs
+from posebench.timing.gpu import GpuDuring, GpuState
 from posebench.timing.machine import CpuState
 from posebench.timing.memory import Memory
 from posebench.timing.options import DType, TimingSettings
+from posebench.timing.repeats import Repeats
 from posebench.timing.summaries import Laps, Ratio
-
-TIMING_SCHEMA_VERSION = 1
 
 
 class _Part(BaseModel):
@@ -71,10 +71,17 @@ class TimedLifter(_Part):
 
 
 class LookAhead(_Part):
-    """How far after the earliest frame of a window's output the lifter has seen; at the data set's rate."""
+    """How far after the earliest frame of its output a lifter has seen; at the data set's rate.
 
-    frames: int
-    milliseconds: float
+    `clip_*` is that of the timed clip, which must be whole before the latency
+    begins. `least_*` is what the lifter's own window needs: a lifter of whole
+    sequences may be fed shorter clips, whose latency is another.
+    """
+
+    clip_frames: int
+    clip_milliseconds: float
+    least_frames: int
+    least_milliseconds: float
 
 
 class MacsPart(_Part):
@@ -101,24 +108,28 @@ class BatchPart(_Part):
 
 
 class EnergyPart(_Part):
-    """Energy of the whole GPU, idle power included."""
+    """Energy of the whole GPU over `seconds` of passes, idle power included, the gathering of clips not."""
 
     batch_size: int
     joules: float
     frames: int
+    seconds: float
     joules_per_pose: float
 
 
 class HonestyPart(_Part):
-    """Whether the times may be believed. `worst` is None for an output that is no finite number or has another shape."""
+    """Whether the times may be believed. A distance is None for an output that is no finite number or has another shape."""
 
     valid: bool
     reasons: tuple[str, ...]
     clips_compared: int
     worst: float | None
+    """From the scored path of a run (for bf16 at bf16), in the size of the pose."""
     tolerance: float
-    repeated_over_fresh: Ratio | None
-    """Time of a repeated input over a fresh one; None where the data have too few clips."""
+    to_float32: float | None
+    """From the scored path in float32."""
+    repeats: tuple[Repeats, ...]
+    """Time of repeated over that of fresh inputs, at each batch size."""
 
 
 class TimingRow(_Part):
@@ -127,6 +138,8 @@ class TimingRow(_Part):
     lifter: TimedLifter
     dtype: DType
     compile: bool
+    graphs: Graphs | None
+    """Of a compiled lifter."""
     flip: bool
     hypotheses: int | None
     steps: int | None
@@ -164,6 +177,7 @@ class MachinePart(_Part):
     others_during: float | None
     """Cores' worth of time that other processes used between the two."""
     gpu_before: GpuState | None
+    gpu_during: GpuDuring | None
     gpu_after: GpuState | None
     gpu_unread: str | None
     """Why there is nothing of a GPU."""
@@ -174,7 +188,7 @@ class MachinePart(_Part):
 class TimingRecord(_Part):
     """One run of `posebench time`."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     kind: Literal["time"] = "time"
     id: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
     created: str

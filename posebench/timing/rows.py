@@ -4,8 +4,10 @@ import math
 
 from posebench.prediction.run_options import SAMPLING
 from posebench.prediction.runner import check_grants
+from posebench.timing.clips import clip_spec
+from posebench.timing.compiled import Graphs
 from posebench.timing.energy import Energy
-from posebench.timing.gpu import GpuState
+from posebench.timing.gpu import GpuDuring, GpuState
 from posebench.timing.honesty import Honesty
 from posebench.timing.machine import CpuState, busy_words, throttle_words
 from posebench.timing.measure import Measurement
@@ -32,6 +34,7 @@ def make_row(
     material: Material,
     settings: TimingSettings,
     macs: int,
+    graphs: Graphs | None,
     measured: list[Measurement],
     memory: tuple[Memory, ...],
     energy: Energy | None,
@@ -60,13 +63,12 @@ def make_row(
         ),
         dtype=subject.dtype,
         compile=settings.compile,
+        graphs=graphs,
         flip=subject.flip,
         **drawn,
         clip_frames=subject.pool.rows,
         clips=subject.pool.clips,
-        look_ahead=LookAhead(
-            frames=spec.look_ahead, milliseconds=round(1000 * spec.look_ahead / material.dataset.fps, 3)
-        ),
+        look_ahead=_look_ahead(spec.look_ahead, clip_spec(spec, subject.pool.rows).look_ahead, material.dataset.fps),
         macs=MacsPart(per_clip=macs, per_output_frame=macs / subject.pool.rows),
         memory=memory,
         batches=tuple(_batch(measurement) for measurement in measured),
@@ -75,11 +77,25 @@ def make_row(
             valid=honesty.valid,
             reasons=honesty.reasons,
             clips_compared=honesty.clips_compared,
-            worst=honesty.worst if math.isfinite(honesty.worst) else None,
+            worst=_finite(honesty.worst),
             tolerance=honesty.tolerance,
-            repeated_over_fresh=honesty.repeated,
+            to_float32=_finite(honesty.to_float32),
+            repeats=honesty.repeats,
         ),
         notes=notes,
+    )
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _look_ahead(least: int, clip: int, fps: float) -> LookAhead:
+    return LookAhead(
+        clip_frames=clip,
+        clip_milliseconds=round(1000 * clip / fps, 3),
+        least_frames=least,
+        least_milliseconds=round(1000 * least / fps, 3),
     )
 
 
@@ -104,6 +120,7 @@ def _energy(energy: Energy) -> EnergyPart:
         batch_size=energy.batch_size,
         joules=energy.joules,
         frames=energy.frames,
+        seconds=energy.seconds,
         joules_per_pose=energy.joules_per_pose,
     )
 
@@ -128,13 +145,14 @@ def make_machine(
     after: CpuState,
     during: float | None,
     gpu_before: GpuState | None,
+    gpu_during: GpuDuring | None,
     gpu_after: GpuState | None,
     gpu_unread: str | None,
 ) -> MachinePart:
     """The machine's state, and what of it a reader must know."""
     remarks = [busy_words(before, during), throttle_words(before, after)]
-    if gpu_after is not None and gpu_after.slowed_by:
-        remarks.append(f"the GPU's clocks are held down by {', '.join(gpu_after.slowed_by)}")
+    if gpu_during is not None and gpu_during.slowed_by:
+        remarks.append(f"the GPU's clocks were held down by {', '.join(gpu_during.slowed_by)}")
     if gpu_before is not None and gpu_before.processes is not None and gpu_before.processes > 1:
         remarks.append(f"{gpu_before.processes} processes compute on the GPU: not idle")
     return MachinePart(
@@ -142,6 +160,7 @@ def make_machine(
         cpu_after=after,
         others_during=during,
         gpu_before=gpu_before,
+        gpu_during=gpu_during,
         gpu_after=gpu_after,
         gpu_unread=gpu_unread,
         remarks=tuple(remark for remark in remarks if remark),

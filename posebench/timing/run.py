@@ -17,16 +17,18 @@ from posebench.prediction.joints import joints_between
 from posebench.prediction.runner import choose_device
 from posebench.protocols.resolve import resolve_protocol
 from posebench.results.environment import describe_environment
+from posebench.timing.compiled import Graphs, count_graphs, strict_compilation
 from posebench.timing.energy import Energy, measure_energy
-from posebench.timing.gpu import Gpu
-from posebench.timing.honesty import FEWEST_CLIPS, LEAST_RATIO, Honesty, anchor, judge, repeat_ratio
+from posebench.timing.gpu import Gpu, GpuState, worst_of
+from posebench.timing.honesty import Honesty, anchor, judge
 from posebench.timing.machine import OtherProcesses, read_cpu
 from posebench.timing.macs import count_macs
 from posebench.timing.measure import Measurement, measure
 from posebench.timing.memory import Memory, measure_memory
-from posebench.timing.options import TimingSettings, check_dtype
-from posebench.timing.prepare import Material, flips, open_lifter, place, read_material
+from posebench.timing.options import TimingSettings, check_device, check_dtype
+from posebench.timing.prepare import Material, check_sampling, flips, open_lifter, place, read_material
 from posebench.timing.record import RatioPart, TimingAsked, TimingRecord
+from posebench.timing.repeats import compare_repeats
 from posebench.timing.rows import describe_data, make_machine, make_row
 from posebench.timing.subject import Subject, make_subject
 from posebench.timing.summaries import paired_ratio
@@ -41,6 +43,7 @@ class _Results:
 
     subject: Subject
     macs: int
+    graphs: Graphs | None
     measured: list[Measurement]
     notes: list[str]
     honesty: Honesty | None = None
@@ -70,13 +73,15 @@ def time_lifters(
     began = time.perf_counter()
     _check_models(models, weights, random_weights)
     device = choose_device(settings.device)
+    check_device(device.type)
     for dtype in settings.dtypes:
         check_dtype(dtype, device.type)
     chosen = resolve_protocol(protocol, dataset, keypoints)
+    check_sampling(models, settings)
     lifters = [open_lifter(name, settings, weights, random_weights) for name in models]
     flipped = [flips(lifter, settings) for lifter in lifters]
     say = progress or (lambda stage, done, total: None)
-    with _threads(settings.threads):
+    with _threads(settings.threads), strict_compilation(settings.compile):
         material = read_material(chosen, settings.seed)
         results = []
         for lifter, flip in zip(lifters, flipped, strict=True):
@@ -84,13 +89,14 @@ def time_lifters(
             joints = joints_between(lifter.spec, lifter.name, material.dataset.name, material.dataset.skeleton)
             inputs = pool.inputs(next(pool.batches(1, "macs")))
             macs = count_macs(lifter, joints.lifter, inputs, flip)
+            graphs = count_graphs(lifter.name, lifter.module, inputs) if settings.compile else None
             for dtype in settings.dtypes:
                 subject = make_subject(lifter, joints, pool, dtype, flip, settings.compile)
-                results.append(_Results(subject, macs, [], []))
+                results.append(_Results(subject, macs, graphs, [], _cuts(graphs)))
         gpu = Gpu(device)
         before, gpu_before, others = read_cpu(), gpu.state(), OtherProcesses()
-        _time(results, device, settings, say)
-        during, after, gpu_after = others.cores(), read_cpu(), gpu.state()
+        states = _time(results, device, gpu, settings, say)
+        gpu_after, during, after = gpu.state(), others.cores(), read_cpu()
         _energy(results, device, gpu, settings)
     _memory(results, models, material, settings, weights, random_weights, say)
     now = datetime.now(UTC)
@@ -107,12 +113,12 @@ def time_lifters(
         clock="cuda-events" if device.type == "cuda" else "perf_counter_ns",
         data=describe_data(material),
         rows=tuple(
-            make_row(r.subject, material, settings, r.macs, r.measured, r.memory, r.energy, r.honesty, tuple(r.notes))
+            make_row(r.subject, material, settings, r.macs, r.graphs, r.measured, r.memory, r.energy, r.honesty, tuple(r.notes))
             for r in results
             if r.honesty is not None
         ),
-        ratios=tuple(ratio for r in results[1:] for ratio in _ratios(r, first, settings.seed)),
-        machine=make_machine(before, after, during, gpu_before, gpu_after, gpu.missing),
+        ratios=tuple(ratio for r in results[1:] for ratio in _ratios(r, first)),
+        machine=make_machine(before, after, during, gpu_before, worst_of(states), gpu_after, gpu.missing),
         environment=describe_environment(device, settings.threads),
         wall_seconds=round(time.perf_counter() - began, 3),
     )  # fmt: skip
@@ -129,10 +135,20 @@ def _check_models(models: list[str], weights: Path | None, random_weights: bool)
         raise UsageError("--weights and --random-weights contradict each other; give one of them.")
 
 
-def _time(results: list[_Results], device: torch.device, settings: TimingSettings, say: Progress) -> None:
-    """The passes on the clock, and the checks of what they put out."""
+def _cuts(graphs: Graphs | None) -> list[str]:
+    """What a reader must know of a lifter that is not compiled in one piece."""
+    if graphs is None or not graphs.breaks:
+        return []
+    return [f"torch.compile cut it into {graphs.count} graphs, first because of: {graphs.breaks[0].rstrip('.')}"]
+
+
+def _time(
+    results: list[_Results], device: torch.device, gpu: Gpu, settings: TimingSettings, say: Progress
+) -> list[GpuState]:
+    """The passes on the clock, and the checks of what they put out; the GPU's state after each block on the clock."""
     anchors = [anchor(r.subject) for r in results]
     sizes = settings.batch_sizes
+    states: list[GpuState] = []
     for number, size in enumerate(sizes):
         able = [r for r in results if r.subject.pool.largest_batch() >= size]
         for r in results:
@@ -142,6 +158,9 @@ def _time(results: list[_Results], device: torch.device, settings: TimingSetting
                 )
 
         def report(done: int, total: int, number: int = number) -> None:
+            # At once: an idle GPU lowers its clocks, and no longer says what held them down.
+            if (state := gpu.state()) is not None:
+                states.append(state)
             say("time", round(100 * (number + done / total)), 100 * len(sizes))
 
         if able:
@@ -149,17 +168,14 @@ def _time(results: list[_Results], device: torch.device, settings: TimingSetting
             for r, measurement in zip(able, made, strict=True):
                 r.measured.append(measurement)
     for number, (r, kept) in enumerate(zip(results, anchors, strict=True)):
-        repeated = repeat_ratio(r.subject, device, settings.seconds, settings.seed)
-        if repeated is None:
-            r.notes.append(
-                f"fresh and repeated inputs were not compared: there are fewer than {FEWEST_CLIPS} clips for it"
-            )
-        elif repeated.median < LEAST_RATIO <= repeated.high:
-            r.notes.append(
-                f"whether it caches is not decided: repeated over fresh is {repeated.median:.2f}, too scattered to tell"
-            )
-        r.honesty = judge(r.subject, r.measured, kept, repeated)
+        repeats = tuple(
+            compare_repeats(r.subject, m.batch_size, device, settings.seconds, settings.seed) for m in r.measured
+        )
+        r.honesty = judge(r.subject, r.measured, kept, repeats)
+        if r.subject.dtype != "fp32":
+            r.notes.append(f"its outputs are {r.honesty.to_float32:.2g} of the pose from those in float32")
         say("check", number + 1, len(results))
+    return states
 
 
 def _energy(results: list[_Results], device: torch.device, gpu: Gpu, settings: TimingSettings) -> None:
@@ -195,12 +211,11 @@ def _memory(
         say("memory", number + 1, len(results))
 
 
-def _ratios(row: _Results, first: _Results, seed: int) -> Iterator[RatioPart]:
+def _ratios(row: _Results, first: _Results) -> Iterator[RatioPart]:
     """Time over that of the first row, block by block, at every batch size that both have."""
     others = {m.batch_size: m for m in first.measured}
     for mine in row.measured:
         if other := others.get(mine.batch_size):
-            name = (row.subject.label, mine.batch_size, seed)
             passes = [[float(np.median(block)) for block in m.blocks] for m in (mine, other)]
             frames = [
                 [math.fsum(block) / count for block, count in zip(m.blocks, m.frames, strict=True)]
@@ -210,8 +225,8 @@ def _ratios(row: _Results, first: _Results, seed: int) -> Iterator[RatioPart]:
                 row=row.subject.label,
                 against=first.subject.label,
                 batch_size=mine.batch_size,
-                time=paired_ratio(*passes, "pass", *name),
-                time_per_frame=paired_ratio(*frames, "frame", *name),
+                time=paired_ratio(passes[0], passes[1]),
+                time_per_frame=paired_ratio(frames[0], frames[1]),
             )
 
 

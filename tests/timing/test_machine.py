@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from posebench.timing import machine
-from posebench.timing.gpu import ABSENT, Gpu
+from posebench.timing.gpu import ABSENT, Gpu, worst_of
 from posebench.timing.machine import CpuState, busy_words, read_cpu, throttle_words
 
 CUDA = torch.device("cuda")
@@ -101,6 +101,21 @@ def test_a_gpu_tells_what_it_can(nvml: SimpleNamespace) -> None:
     assert gpu.joules() == 5.0
     nvml.nvmlDeviceGetTotalEnergyConsumption = _refuse
     assert gpu.joules() is None
+
+
+def test_the_worst_of_a_measurement_is_kept(nvml: SimpleNamespace) -> None:
+    gpu = Gpu(CUDA)
+    states = [gpu.state()]
+    nvml.nvmlDeviceGetClockInfo = lambda handle, kind: 700 * kind
+    nvml.nvmlDeviceGetCurrentClocksThrottleReasons = lambda handle: 0
+    states.append(gpu.state())
+    nvml.nvmlDeviceGetClockInfo = _refuse
+    states.append(gpu.state())
+    worst = worst_of([state for state in states if state is not None])
+    assert worst is not None
+    assert (worst.samples, worst.lowest_graphics_mhz, worst.lowest_memory_mhz, worst.most_celsius) == (3, 700, 1400, 41)
+    assert worst.slowed_by == ("SwPowerCap",)
+    assert worst_of([]) is None
 
 
 def test_why_nothing_is_known_of_a_gpu(nvml: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,6 +43,10 @@ def published(name: str, mirrored: bool = False, **config: Any) -> float:
     return count_macs(lifter, skeleton_of(spec), on_meta(one), mirrored) / 1e9
 
 
+#: Written otherwise here, by so much.
+OTHERWISE = {"ktpformer.h36m_243": 0.008, "ktpformer.h36m_243_d8": 0.008, "poseformerv2.h36m_243": 0.006}
+
+
 @pytest.mark.parametrize(
     ("name", "counted"),
     [
@@ -64,8 +68,7 @@ def published(name: str, mirrored: bool = False, **config: Any) -> float:
     ],
 )
 def test_hand_counts_of_the_public_code(name: str, counted: float) -> None:
-    # KTPFormer and PoseFormerV2 are written otherwise here, by less than 1 %.
-    assert published(name) == pytest.approx(counted, rel=0.008)
+    assert published(name) == pytest.approx(counted, rel=OTHERWISE.get(name, 1e-3))
 
 
 @pytest.mark.parametrize(

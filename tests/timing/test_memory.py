@@ -49,6 +49,13 @@ def test_a_peak_is_that_of_its_own_pass(tiny: str, monkeypatch: pytest.MonkeyPat
     assert second["peak"] - second["before"] < 60_000_000
 
 
+def test_a_system_that_cannot_forget_a_peak_has_none(
+    tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "CLEAR_REFS", tmp_path / "nothing")
+    assert "does not let a process forget" in memory._in_child(request())["error"]
+
+
 def test_a_process_of_its_own_says_why_it_could_not(tiny: str) -> None:
     name = register("suspect", Honest)
     said = measure_memory(name, "procedural/standard+gt@1", "fp32", (1,), SETTINGS, None, False)

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import cheating_lifters
 import jsonschema
 import pytest
 import torch
@@ -10,7 +11,11 @@ from cheating_lifters import StopsWorking, register
 from command_line import refused, run
 
 from posebench.cli.main import run_command
+from posebench.errors import UsageError
 from posebench.timing import run as job
+from posebench.timing.measure import WARM_UP_PASSES
+from posebench.timing.options import TimingSettings
+from posebench.timing.prepare import check_sampling, open_lifter
 from posebench.timing.record import read_timing, timing_schema
 
 COMMITTED = Path(__file__).resolve().parents[2] / "docs" / "timing.schema.json"
@@ -47,15 +52,21 @@ def test_two_lifters_beside_each_other(
     assert (record.device, record.clock, record.environment.threads) == ("cpu", "perf_counter_ns", 1)
     assert record.valid
     single, sequence = record.rows
-    assert (single.clip_frames, single.look_ahead.frames, single.look_ahead.milliseconds) == (1, 0, 0)
-    # Tiny data run at 50 Hz, and a temporal convolution of 27 frames sees 13 ahead.
-    assert (sequence.look_ahead.frames, sequence.look_ahead.milliseconds) == (13, 260)
+    ahead = single.look_ahead
+    assert (single.clip_frames, ahead.clip_frames, ahead.clip_milliseconds, ahead.least_frames) == (1, 0, 0, 0)
+    # Tiny data run at 50 Hz, and a temporal convolution of 27 frames sees 13 ahead of each frame of its clip.
+    ahead = sequence.look_ahead
+    assert (ahead.least_frames, ahead.least_milliseconds) == (13, 260)
+    assert ahead.clip_frames == sequence.clip_frames - 1 + 13
+    assert ahead.clip_milliseconds == 20 * ahead.clip_frames
     assert sequence.macs.per_output_frame == sequence.macs.per_clip / sequence.clip_frames
     for row in record.rows:
         assert [part.batch_size for part in row.batches] == [1, 4]
         assert row.memory == ()
         assert row.notes[-1] == "memory was not measured: left away here"
         assert row.honesty.clips_compared > 0
+        assert [repeats.batch_size for repeats in row.honesty.repeats] == [1, 4]
+        assert row.graphs is None
         for part in row.batches:
             laps = part.milliseconds
             assert part.clips_per_second == pytest.approx(part.batch_size * laps.count / part.seconds)
@@ -70,8 +81,9 @@ def test_two_lifters_beside_each_other(
 
 
 def test_tables_and_a_lifter_that_cheats(
-    alone: None, tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    alone: None, tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(cheating_lifters, "PATIENCE", WARM_UP_PASSES)
     register("suspect", StopsWorking)
     command = ("time", "zero-depth", "suspect", *FAST, "--device", "cpu", "--records", str(tmp_path))
     assert run_command(list(command)) == 1
@@ -95,12 +107,26 @@ def test_what_cannot_be_timed(tiny: str, capsys: pytest.CaptureFixture[str]) -> 
     assert "does not sample" in refused(capsys, 2, "time", "zero-depth", *FAST, "--hypotheses", "2")
     assert "--seconds" in refused(capsys, 2, "time", "zero-depth", *FAST[:2], "--seconds", "0")
     assert "must begin with 1" in refused(capsys, 2, "time", "zero-depth", "--dataset", "tiny", "--batch-sizes", "8")
+    assert "--seconds" in refused(capsys, 2, "time", "zero-depth", *FAST[:2], "--seconds", "inf")
+    assert "not a list of numbers" in refused(
+        capsys, 2, "time", "zero-depth", "--dataset", "tiny", "--batch-sizes", "1,²"
+    )
+    assert "cannot be timed" in refused(capsys, 2, "time", "zero-depth", *FAST, "--device", "meta")
     assert "--dataset" in refused(capsys, 2, "time", "zero-depth")
     assert "contradict" in refused(
         capsys, 2, "time", "zero-depth", *FAST, "--weights", "a.safetensors", "--random-weights"
     )
     refused(capsys, 2, "time", "no-such-lifter", *FAST)
     refused(capsys, 2, "time", "zero-depth", "--dataset", "no-such-data")
+
+
+def test_hypotheses_are_asked_of_those_that_sample(tiny: str) -> None:
+    asked = TimingSettings(hypotheses=3)
+    check_sampling(["zero-depth", "d3dp.h36m_243"], asked)
+    with pytest.raises(UsageError, match="does not sample"):
+        check_sampling(["zero-depth", "simple_baseline.open"], asked)
+    assert "hypotheses" not in open_lifter("zero-depth", asked, None, False).config
+    assert open_lifter("d3dp.h36m_243", asked, None, True).config["hypotheses"] == 3
 
 
 def test_a_published_size_without_weights(
@@ -139,6 +165,7 @@ def test_compiled_gives_the_poses_of_the_scored_path(
     )  # fmt: skip
     (row,) = json.loads(text)["rows"]
     assert row["compile"]
+    assert row["graphs"] == {"count": 1, "breaks": []}
     assert row["honesty"]["worst"] <= row["honesty"]["tolerance"]
 
 
