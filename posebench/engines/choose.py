@@ -13,9 +13,12 @@ def choose_engine(
     ray_address: str | None = None,
     device: str = "auto",
 ) -> Engine | None:
-    """The engine of a name, None for this process alone; raises `UsageError` for options that do not go together."""
-    given = {"--workers": workers, "--threads": threads, "--ray-address": ray_address}
-    wanted = {None: (), "local": ("--workers", "--threads"), "ray": tuple(given)}
+    """The engine of a name, None for this process alone, which may have `threads` too.
+
+    Raises `UsageError` for options that do not go together.
+    """
+    given = {"--workers": workers, "--ray-address": ray_address}
+    wanted = {None: (), "local": ("--workers",), "ray": tuple(given)}
     if name not in wanted:
         raise UsageError(f"--engine {name!r} is not known; give {' or '.join(ENGINES)}.")
     for option, value in given.items():
@@ -27,18 +30,16 @@ def choose_engine(
     check_count("--threads", threads)
     if name is None:
         return None
-    if name == "ray":
-        from posebench.engines.ray_engine import RayEngine
-
-        return RayEngine(workers, threads, ray_address, gpus=_gpus_each(device))
     from posebench.engines.local import LocalEngine, visible_gpus
 
     gpus = visible_gpus(device)
-    return LocalEngine(workers or len(gpus) or cores(), threads, gpus)
+    on_gpu = bool(gpus) or device.startswith("cuda")
+    if name == "ray":
+        from posebench.engines.ray_engine import RayEngine
 
-
-def _gpus_each(device: str) -> float:
-    """A whole GPU for every task of a run on GPUs, which this machine has like the cluster's others."""
-    from posebench.engines.local import visible_gpus
-
-    return 1 if device.startswith("cuda") or visible_gpus(device) else 0
+        if ":" in device:
+            raise UsageError(f"--device {device} is a GPU of this machine; with --engine ray give --device cuda.")
+        # A whole GPU for every task, as this machine has them like the cluster's others.
+        return RayEngine(workers, threads, ray_address, gpus=int(on_gpu))
+    # A GPU that is named by its number has one worker, unless the user says otherwise.
+    return LocalEngine(workers or len(gpus) or (1 if on_gpu else cores()), threads, gpus)

@@ -1,8 +1,9 @@
 """What an engine is: one function over many items in other processes, whatever becomes of a process."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol, TypeAlias, TypeVar
 
 from posebench.errors import PosebenchError, UsageError
 
@@ -19,12 +20,17 @@ class WorkerError(PosebenchError):
     exit_code = 1
 
 
+#: Pairs of an item and its result, or the error of one that was given up.
+Results: TypeAlias = Generator[tuple[T, R | WorkerError], None, None]
+
+
 class Engine(Protocol):
     """Calls a function for every item, each in some process of its own; results come as they are ready.
 
-    An item whose process died is given to another. The function must be one
-    that another process can import, and returns its errors rather than raise
-    them. When the caller stops listening, the processes stop too.
+    An item whose process died is given to another, and one that has cost
+    `MOST_DEATHS` is given up, which the others do not suffer from. The function
+    must be one that another process can import, and returns its errors rather
+    than raise them. When the caller closes the results, what is under way stops.
     """
 
     @property
@@ -35,8 +41,11 @@ class Engine(Protocol):
     def threads(self) -> int:
         """Threads that each computes with."""
 
-    def map(self, work: Callable[[T], R], items: Sequence[T]) -> Iterator[tuple[T, R]]:
-        """Pairs of an item and its result, in the order they are ready; raises `WorkerError` for one that kills."""
+    def map(self, work: Callable[[T], R], items: Sequence[T]) -> Results[T, R]:
+        """Pairs of an item and its result, in the order they are ready; of one that kills, the error.
+
+        Raises `WorkerError` when no process can be started.
+        """
 
     def close(self) -> None:
         """End the processes; the engine may be used again."""
@@ -56,6 +65,22 @@ def use_threads(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
+@contextmanager
+def computing_with(threads: int | None) -> Iterator[None]:
+    """In this process: so many threads inside, as many as before afterwards; None changes nothing."""
+    if threads is None:
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def check_count(option: str, count: int | None) -> None:
     """Raise `UsageError` for a number of processes or threads that cannot be."""
     if count is not None and count < 1:
@@ -65,5 +90,6 @@ def check_count(option: str, count: int | None) -> None:
 def too_many_deaths(item: object) -> WorkerError:
     """The error for an item that has killed `MOST_DEATHS` processes."""
     return WorkerError(
-        f"{MOST_DEATHS} worker processes died on {item}, most likely for want of memory; use fewer workers or a smaller --batch-size."
+        f"{MOST_DEATHS} worker processes died on {item}, most likely for want of memory; "
+        "run fewer at once, or give a smaller --batch-size."
     )

@@ -8,6 +8,7 @@ refused by it. So the bits are those of one process, whoever made which file.
 
 import os
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -101,13 +102,14 @@ def predict_all(
     done = total - sum(frames.values())
     if progress:
         progress(done, total)
-    results = engine.map(partial(predict_one, job_of(plan, folder.path)), list(frames)) if frames else ()
-    for sequence_id, error in results:
-        if error is not None:
-            raise error
-        done += frames[sequence_id]
-        if progress:
-            progress(done, total)
+    # Closed at once where it fails, rather than when the last reference to the error goes.
+    with closing(engine.map(partial(predict_one, job_of(plan, folder.path)), list(frames))) as results:
+        for sequence_id, error in results:
+            if error is not None:
+                raise error
+            done += frames[sequence_id]
+            if progress:
+                progress(done, total)
     workers, threads = (engine.workers, engine.threads) if frames else (None, None)
     return PredictionRun(folder, plan.wanted, ForwardClock(plan.device), workers, threads)
 

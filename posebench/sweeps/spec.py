@@ -55,6 +55,8 @@ def read_sweep(path: Path, device: str = "auto") -> tuple[Entry, ...]:
         value = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise DataMissingError(f"There is no sweep {path}.") from error
+    except OSError as error:
+        raise UsageError(f"The sweep {path} cannot be read ({error.strerror}); give a YAML file.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"The sweep {path} is no YAML ({' '.join(str(error).split())}).") from error
     if not isinstance(value, dict):

@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 from command_line import refused, run
 
 from posebench.cli.main import run_command
 from posebench.results.record import Record, read_records
+from posebench.sweeps.run import plan_sweep, run_sweep
 from posebench.sweeps.spec import read_sweep
 
 SUPPORT = Path(__file__).resolve().parents[1] / "support"
+#: Names a file to which the lifter `counting` of `support/engine_lifters.py` adds a byte a pass.
+COUNT = "POSEBENCH_TEST_COUNT"
 
 SWEEP: dict[str, Any] = {
     "models": ["plain", "mean-pose"],
@@ -85,7 +89,7 @@ def test_a_record_of_posebench_run_counts_and_other_code_does_not(
     # No flip asked, and none: one evaluation, and it is recorded.
     (row,) = json.loads(run(capsys, *arguments))
     assert row["state"] == "recorded"
-    monkeypatch.setattr("posebench.prediction.create.hash_file", lambda path: "f" * 64)
+    monkeypatch.setattr("posebench.prediction.create.hash_code", lambda *of: "f" * 64)
     (row,) = json.loads(run(capsys, *arguments, "--dry-run"))
     assert row["state"] == "missing"
 
@@ -104,6 +108,67 @@ def test_runs_that_fail_are_told_at_the_end_and_the_others_done(
     assert "Traceback" not in captured.err
     assert captured.err.strip().splitlines()[-1].startswith("posebench: 2 of 3 runs of the sweep failed")
     assert len(read_records(tmp_path / "records")) == 1
+
+
+def test_a_run_that_kills_its_process_does_not_stop_the_others(
+    spec: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(tmp_path, {"models": ["plain", "deadly"], "datasets": ["tiny"], "seeds": [0, 1]})
+    arguments = ["sweep", str(spec), "--records", str(tmp_path / "records"), "--json", "--threads", "1"]
+    assert run_command([*arguments, "--jobs", "2"]) == 1
+    captured = capsys.readouterr()
+    rows = json.loads(captured.out)
+    assert [row["state"] for row in rows] == ["made", "made", "failed", "failed"]
+    assert "3 worker processes died on deadly on tiny" in rows[2]["error"]
+    assert "Traceback" not in captured.err
+    assert {record.environment.threads for _, record in read_records(tmp_path / "records")} == {1}
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_one_prediction_serves_every_rule_of_its_inputs(
+    spec: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, jobs: str
+) -> None:
+    # Two rules that are beside each other, and one that is not.
+    monkeypatch.setenv("POSEBENCH_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv(COUNT, str(tmp_path / "count"))
+    protocols = ["tiny/one", "tiny/two", "tiny/standard"]
+    written(tmp_path, {"models": ["counting", "mean-pose"], "protocols": protocols})
+    arguments = ("sweep", str(spec), "--records", str(tmp_path / "records"), "--json", "--jobs", jobs)
+    assert [row["state"] for row in json.loads(run(capsys, *arguments))] == ["made"] * 6
+    passes = (tmp_path / "count").stat().st_size
+    assert len(numbers(tmp_path / "records")) == 6
+    assert not list((tmp_path / "data" / "runs").glob("*"))
+    # One record lacks: that is one prediction more, as many passes as all three took.
+    for path in (tmp_path / "records").rglob("*.json"):
+        if "standard" in str(path):
+            path.unlink()
+    states = [row["state"] for row in json.loads(run(capsys, *arguments))]
+    assert states == ["recorded", "recorded", "made"] * 2
+    assert (tmp_path / "count").stat().st_size == 2 * passes
+
+
+def test_jobs_take_the_gpus_in_turn(spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(tmp_path, {"models": ["plain"], "datasets": ["tiny"], "seeds": [0, 1, 2]})
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    planned = {device: plan_sweep(read_sweep(spec, device)) for device in ("auto", "cpu")}
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    asked: list[Any] = []
+
+    def engine(*arguments: Any) -> None:
+        asked.append(arguments)
+        raise NotImplementedError
+
+    monkeypatch.setattr("posebench.sweeps.run.LocalEngine", engine)
+    for device in planned:
+        with pytest.raises(NotImplementedError):
+            run_sweep(planned[device], tmp_path / "records", jobs=8, threads=4)
+    # Never more processes than there is work.
+    assert asked == [(3, 4, ("0", "1")), (3, 4, ())]
+
+
+def test_a_folder_is_no_sweep(spec: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = refused(capsys, 2, "sweep", str(tmp_path))
+    assert told == f"posebench: The sweep {tmp_path} cannot be read (Is a directory); give a YAML file."
 
 
 def test_killed_at_any_moment_it_goes_on(spec: Path, tmp_path: Path) -> None:

@@ -2,11 +2,14 @@
 
 Importing the module registers all; `POSEBENCH_TEST_KILL` names a file, and the
 lifter `fragile` kills its process on one sequence as long as the file is not
-there, after making it.
+there, after making it; `POSEBENCH_TEST_COUNT` one to which `counting` adds a
+byte a pass.
 """
 
 import os
 import signal
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -21,6 +24,7 @@ from posebench.protocols.protocol import ProtocolFamily
 from posebench.registry.decorators import register_dataset, register_lifter, register_protocol
 
 KILL = "POSEBENCH_TEST_KILL"
+COUNT = "POSEBENCH_TEST_COUNT"
 SPEC = LifterSpec(window=9, stride=9, tail="shift", privileges=("future_frames",))
 #: Frames of the sequence on which things go wrong, as the test data set has one of them a camera.
 BAD_FRAMES = 25
@@ -37,7 +41,8 @@ class Linear(nn.Module):
 
     def poses(self, inputs: LifterInputs) -> Tensor:
         batch, frames = inputs.keypoints.shape[:2]
-        return self.map(inputs.keypoints.flatten(2) / 500).view(batch, 1, frames, 17, 3) * 200
+        poses: Tensor = self.map(inputs.keypoints.flatten(2) / 500).view(batch, 1, frames, 17, 3) * 200
+        return poses
 
 
 @register_lifter("plain", spec=SPEC)
@@ -67,6 +72,14 @@ class Fragile(nn.Module):
         if marker and _is_bad(inputs) and not Path(marker).exists():
             Path(marker).touch()
             os.kill(os.getpid(), signal.SIGKILL)
+        return _flat(inputs)
+
+
+@register_lifter("counting", spec=LifterSpec())
+class Counting(nn.Module):
+    def lift(self, inputs: LifterInputs) -> Tensor:
+        with Path(os.environ[COUNT]).open("ab") as file:
+            file.write(b".")
         return _flat(inputs)
 
 
@@ -109,3 +122,19 @@ def tiny_adapter() -> Adapter:
 @register_protocol("tiny/standard")
 def tiny_standard() -> ProtocolFamily:
     return open_standard("tiny", default_source="gt")
+
+
+@register_protocol("tiny/one")
+def tiny_one() -> ProtocolFamily:
+    return replace(open_standard("tiny", default_source="gt", rule="one"), beside=("tiny/two",))
+
+
+@register_protocol("tiny/two")
+def tiny_two() -> ProtocolFamily:
+    return replace(open_standard("tiny", default_source="gt", rule="two"), beside=("tiny/one",))
+
+
+def process_of(item: int) -> int:
+    """Work for an engine: in which process it is done."""
+    time.sleep(0.05)
+    return os.getpid() + 0 * item
