@@ -106,9 +106,10 @@ def _open_legacy(file: BinaryIO, path: Path) -> TorchFile:
     places: dict[str, tuple[int, int]] = {}
     end = path.stat().st_size
     for key in keys:
-        count = int.from_bytes(file.read(8), order, signed=True)  # type: ignore[arg-type]
+        head = file.read(8)
+        count = int.from_bytes(head, order, signed=True)  # type: ignore[arg-type]
         size = count * widths.get(key, 1)
-        if count < 0 or file.tell() + size > end:
+        if len(head) < 8 or count < 0 or file.tell() + size > end:
             raise WeightsError(f"The checkpoint {path} ends within its storages; get it again.")
         places[key] = (file.tell(), size)
         file.seek(size, 1)

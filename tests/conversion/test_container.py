@@ -218,6 +218,16 @@ def test_a_file_that_is_cut_off(new: bool, tmp_path: Path) -> None:
         assert "cut.bin" in refusal(path)
 
 
+def test_a_legacy_file_that_is_cut_off_between_two_storages(tmp_path: Path) -> None:
+    # Storages lie in an order by chance: so many that nobody asks for, that one of them is near the end.
+    optimizer = {str(number): torch.zeros(4) for number in range(60)}
+    whole = save_torch({"model_pos": STATE, "optimizer": optimizer}, tmp_path / "model.bin", False).read_bytes()
+    path = tmp_path / "cut.bin"
+    for left_out in range(1, 100):
+        path.write_bytes(whole[:-left_out])
+        assert "ends within its storages" in refusal(path)
+
+
 def test_what_is_no_checkpoint(tmp_path: Path) -> None:
     path = save_torch(STATE, tmp_path / "model.pth")
     content = members(path)
