@@ -17,10 +17,11 @@ def interpolate_missing(keypoints: Keypoints, sequence_id: str) -> tuple[Keypoin
     that was there changes. Raises `NotFiniteError` naming `sequence_id` when no
     joint is there in any frame.
     """
-    missing = np.asarray(np.isnan(keypoints.pixels).any(axis=-1))
-    count = int(missing.sum())
-    if not count:
+    nowhere = np.isnan(keypoints.pixels)
+    if not nowhere.any():
         return keypoints, 0
+    missing = np.asarray(nowhere.any(axis=-1))
+    count = int(missing.sum())
     if missing.all():
         raise NotFiniteError(
             f"Sequence {sequence_id} has no keypoint in any of its {len(missing)} frames; "

@@ -16,8 +16,9 @@ def read_projected(sequence: Sequence) -> Keypoints:
     if sequence.truth == IMAGE25D:
         return stored_source(PROJECTED.name).read(sequence)
     pixels = round_thousandth(project(sequence.poses, sequence.camera))
-    confidence = np.where(np.isnan(pixels).any(axis=-1), 0.0, 1.0).astype(np.float32)
-    return Keypoints(pixels, confidence, sequence.camera.image_size)
+    # Not `any` over the last axis: for two values it takes ten times as long.
+    missing = np.isnan(pixels[..., 0]) | np.isnan(pixels[..., 1])
+    return Keypoints(pixels, (~missing).astype(np.float32), sequence.camera.image_size)
 
 
 PROJECTED = KeypointSource(name="gt", version="1", read=read_projected)

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from posebench.errors import DataDamagedError, DataMissingError, UsageError
-from posebench.files import replace_whole, write_text
+from posebench.files import write_bytes, write_text
 from posebench.hashing import hash_array, hash_value
 from posebench.inputs.spec import InputsSpec
 
@@ -37,7 +37,7 @@ class PredictionManifest:
     settings: dict[str, Any]
     weights_sha256: str | None
     code_sha256: str
-    """Of the source file that defines the lifter: changed code does not continue an old folder."""
+    """Of the code that its poses depend on (`posebench.prediction.code_hash`): changed code does not continue an old folder."""
     space: str
     skeleton: str
     lifted_as: str
@@ -147,7 +147,7 @@ class PredictionFolder:
             arrays["weight"] = prediction.weight
         metadata = {"sequence": sequence_id, "interpolated": str(prediction.interpolated)}
         whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        replace_whole(self.file(sequence_id), lambda part: save_file(whole, part, metadata=metadata))
+        write_bytes(self.file(sequence_id), save(whole, metadata))
 
     def read(self, sequence_id: str) -> SequencePrediction:
         """Read one sequence; raises `DataMissingError` or `DataDamagedError` naming it."""

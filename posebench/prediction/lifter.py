@@ -9,6 +9,7 @@ from torch import Tensor
 
 from posebench.datasets.sequence import Sequence
 from posebench.prediction.lazy_heatmaps import LazyHeatmaps
+from posebench.prediction.lazy_streams import LazyStreams, Streams
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class LifterInputs:
     root_depth: Tensor | None = None
     heatmaps: LazyHeatmaps | None = None
     action: str | None = None
-    noise_streams: tuple[torch.Generator, ...] = ()
+    noise_streams: Streams | LazyStreams = ()
 
     def noise(self, *shape: int) -> Tensor:
         """Standard normal noise (batch, *shape), drawn on the CPU so that devices and shards share it."""

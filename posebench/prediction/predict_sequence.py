@@ -18,7 +18,9 @@ from posebench.prediction.flip import averaged, doubled
 from posebench.prediction.folder import SequencePrediction
 from posebench.prediction.joints import JointConversion
 from posebench.prediction.lazy_heatmaps import LazyHeatmaps
+from posebench.prediction.lazy_streams import LazyStreams, Streams
 from posebench.prediction.lifter import Lifted, Lifter, LifterInputs
+from posebench.prediction.outputs import SequenceOutputs
 from posebench.prediction.run_options import Precision
 from posebench.prediction.timing import ForwardClock
 from posebench.prediction.windows import plan_windows
@@ -47,38 +49,26 @@ def predict_sequence(
     shown, interpolated = show_sequence(lifter, joints, sequence, keypoints, device)
     plan = plan_windows(spec, sequence.info.frames)
     call = partial(lift, lifter, joints.lifter, flip=flip, precision=precision)
-    poses: list[Tensor] = []
-    roots: list[Tensor] = []
-    weights: list[Tensor] = []
-    frames: list[Any] = []
+    outputs = SequenceOutputs(lifter.name, *plan.keep.shape)
     for windows, real in plan.batches(batch_size):
-        index = plan.inputs(windows)
-        keep = plan.keep[windows]
-        keep[real:] = False
+        index, first = plan.inputs(windows), int(windows[0])
+        streams = partial(noise_streams, seed, sequence.info.id, windows)
         if clock.passes == 0:
             # With streams of its own: a warm-up must not draw the noise of the pass that counts.
-            streams = noise_streams(seed, sequence.info.id, windows)
-            clock.warm_up(partial(call, window_batch(shown, index, streams, device)))
-        batch = window_batch(shown, index, noise_streams(seed, sequence.info.id, windows), device)
-        lifted = clock.time(partial(call, batch), frames=int(keep.sum()))
-        check_shape(lifter, joints.lifter, lifted, len(windows), keep.shape[1])
-        kept = torch.from_numpy(keep).to(device)
-        poses.append(lifted.poses.transpose(1, 2)[kept])
-        if lifted.root is not None:
-            roots.append(lifted.root[kept])
-        if lifted.weight is not None:
-            weights.append(lifted.weight.transpose(1, 2)[kept])
-        frames.append(plan.outputs(windows)[keep])
-    frame = np.concatenate(frames)
-    rows = np.flatnonzero(np.isin(frame, wanted.frames))
-    rows = rows[np.argsort(frame[rows], kind="stable")] if spec.tail != "overlap-chunk" else rows
-    take = torch.from_numpy(rows).to(device)
+            clock.warm_up(partial(call, window_batch(shown, index, LazyStreams(len(windows), streams), device)))
+        batch = window_batch(shown, index, LazyStreams(len(windows), streams), device)
+        lifted = clock.time(partial(call, batch), frames=int(plan.keep[first : first + real].sum()))
+        check_shape(lifter, joints.lifter, lifted, len(windows), plan.keep.shape[1])
+        outputs.add(first, real, lifted)
+    places, frame = plan.kept(wanted.frames, by_frame=spec.tail != "overlap-chunk")
+    take = torch.from_numpy(places).to(device)
+    root, weight = outputs.root, outputs.weight
     prediction = SequencePrediction(
-        poses=joints.returned(_numpy(torch.cat(poses)[take].transpose(0, 1))),
-        frame=frame[rows].astype(np.int64),
+        poses=joints.returned(_numpy(outputs.poses[take].transpose(0, 1))),
+        frame=frame.astype(np.int64),  # a copy: the plan's own serves other sequences too
         interpolated=interpolated,
-        root=_numpy(torch.cat(roots)[take]) if roots else None,
-        weight=_numpy(torch.cat(weights)[take].transpose(0, 1)) if weights else None,
+        root=None if root is None else _numpy(root[take]),
+        weight=None if weight is None else _numpy(weight[take].transpose(0, 1)),
     )
     if not np.isfinite(prediction.poses).all():
         bad = int(prediction.frame[np.flatnonzero(~np.isfinite(prediction.poses).all(axis=(0, 2, 3)))[0]])
@@ -121,23 +111,29 @@ def show_sequence(
     return shown, interpolated
 
 
-def noise_streams(seed: int, sequence_id: str, windows: Any) -> tuple[torch.Generator, ...]:
+def noise_streams(seed: int, sequence_id: str, windows: Any) -> Streams:
     """A stream for each window of a sequence, by number: the same on every device and in every shard."""
     return tuple(torch_generator("lifter-noise", seed, sequence_id, int(window)) for window in windows)
 
 
-def window_batch(
-    shown: LifterInputs, index: Any, streams: tuple[torch.Generator, ...], device: torch.device
-) -> LifterInputs:
-    """Of a whole sequence the windows whose frames are `index` (windows, length)."""
-    take = torch.from_numpy(index).to(device)
+def window_batch(shown: LifterInputs, index: Any, streams: Streams | LazyStreams, device: torch.device) -> LifterInputs:
+    """Of a whole sequence the windows whose frames are `index` (windows, length).
+
+    Windows overlap, and each is a copy all the same: a lifter may change in place what it is shown.
+    """
+    take = torch.from_numpy(index.reshape(-1)).to(device)
+
+    def windows(values: Tensor) -> Tensor:
+        # Whole rows of memory; indexing with (windows, length) takes three times as long.
+        return values[0].index_select(0, take).view(*index.shape, *values.shape[2:])
+
     return LifterInputs(
-        keypoints=shown.keypoints[0][take],
-        confidence=shown.confidence[0][take],
+        keypoints=windows(shown.keypoints),
+        confidence=windows(shown.confidence),
         image_size=shown.image_size,
         fps=shown.fps,
         lens=shown.lens,
-        root_depth=None if shown.root_depth is None else shown.root_depth[0][take],
+        root_depth=None if shown.root_depth is None else windows(shown.root_depth),
         heatmaps=None if shown.heatmaps is None else shown.heatmaps.windows(index),
         action=shown.action,
         noise_streams=streams,

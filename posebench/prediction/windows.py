@@ -6,6 +6,7 @@ its first or last frame; what comes back says which frame each row is.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +41,32 @@ class WindowPlan:
         """(windows, rows) frame numbers of the outputs; meaningful where `keep` holds."""
         return self.starts[windows, None] + self.returned
 
+    def kept(self, wanted: Indices, *, by_frame: bool) -> tuple[Indices, Indices]:
+        """Where, among all rows of all windows laid end to end, the predictions of the `wanted` frames are, and the frame of each.
+
+        `by_frame` sorts them by frame; otherwise they stay in the order of the windows.
+        """
+        places, frame = self._by_frame if by_frame else self._by_window
+        if len(wanted) == self.frames:
+            return places, frame
+        asked = np.zeros(self.frames, np.bool_)
+        asked[wanted] = True
+        here = asked[frame]
+        return places[here], frame[here]
+
+    @cached_property
+    def _by_window(self) -> tuple[Indices, Indices]:
+        """All kept rows, in the order of the windows: their places and frames."""
+        places = np.flatnonzero(self.keep)
+        frame = (self.starts[:, None] + self.returned).reshape(-1)[places]
+        return places, frame
+
+    @cached_property
+    def _by_frame(self) -> tuple[Indices, Indices]:
+        places, frame = self._by_window
+        order = np.argsort(frame, kind="stable")
+        return places[order], frame[order]
+
     def batches(self, size: int) -> Iterator[tuple[Indices, int]]:
         """Window numbers in batches of one shape: the last is filled by repeating its final window; the int counts the real ones."""
         count = len(self.starts)
@@ -49,8 +76,12 @@ class WindowPlan:
             yield np.minimum(np.arange(first, first + size), count - 1), real
 
 
+@lru_cache(maxsize=8)
 def plan_windows(spec: LifterSpec, frames: int) -> WindowPlan:
-    """The windows that a lifter of this spec needs to predict every frame of a sequence of `frames` >= 1."""
+    """The windows that a lifter of this spec needs to predict every frame of a sequence of `frames` >= 1.
+
+    Sequences of one length (all cameras of a clip, say) share a plan: read its arrays, do not change them.
+    """
     window, first = spec.window, spec.first_output
     if spec.stride is None:
         return _plan(frames, np.array([-first]), frames + window - 1, first, frames)

@@ -210,6 +210,8 @@ def _measure(
         )
     statistics: dict[str, dict[str, Statistic]] = {}
     measured: dict[object, list[float]] = {}
+    # Poses in the joints of a metric, copied once for all that take the same.
+    chosen: dict[tuple[str, bool], tuple[Tensor, Tensor]] = {}
     for name in scoring.metrics:
         metric = METRICS[name]
         if metric.absolute and placed is None:
@@ -218,11 +220,14 @@ def _measure(
         key = (metric.values, metric.joints, metric.absolute)
         if key not in measured:
             joints = _joints(metric.joints, scoring, sequence.skeleton)
-            ours, theirs = placed if metric.absolute and placed is not None else (predicted, truth)
+            if (metric.joints, metric.absolute) not in chosen:
+                ours, theirs = placed if metric.absolute and placed is not None else (predicted, truth)
+                chosen[metric.joints, metric.absolute] = ours[:, joints], theirs[:, joints]
+            shown, true = chosen[metric.joints, metric.absolute]
             if name == "p_mpjpe" and aligned is not None:
-                measured[key] = mpjpe(aligned[:, joints], truth[:, joints]).tolist()
+                measured[key] = mpjpe(aligned[:, joints], true).tolist()
             else:
-                measured[key] = metric.values(ours[:, joints], theirs[:, joints]).tolist()
+                measured[key] = metric.values(shown, true).tolist()
         values, scale = measured[key], sequence.info.fps**metric.per_second
         if labels is None:
             statistics.setdefault(sequence.info.action, {})[name] = _statistic(values, len(frames), scale)

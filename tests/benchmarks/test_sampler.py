@@ -1,4 +1,4 @@
-"""Sampling with DreamPose3D: one batch and one condition beside the plain loop, and bfloat16 beside float32."""
+"""Sampling with DreamPose3D: one batch and one condition beside the plain loop, and bfloat16 beside float32, fast and near."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,15 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
+from posebench.datasets.clip import Clip, seen_by
+from posebench.datasets.library import store_path
+from posebench.datasets.procedural.adapter import Procedural, perform
+from posebench.datasets.procedural.anthropometry import make_bodies
+from posebench.datasets.procedural.rig import rig
+from posebench.datasets.write_store import write_store
 from posebench.prediction.lifter import LifterInputs
+from posebench.registry.resolve import ModelTag, model_tags
+from posebench.results.api import evaluate
 from posebench.seeding import torch_generator
 from zoo.blocks.diffusion import mirrored, sample_poses
 from zoo.lifters.dreampose3d import DreamPose3D
@@ -18,6 +26,13 @@ FRAMES, HYPOTHESES, STEPS = 27, 5, 5
 CPU = Path("/proc/cpuinfo")
 #: What makes bfloat16 products fast, as Linux calls it.
 FLAGS = {"amx_bf16", "avx512_bf16"}
+#: Share of random weights' poses that it may move: what was measured (0.4 %), with room for other processors.
+BFLOAT16 = 0.02
+#: By how much MPJPE in bfloat16 may differ from that in float32, in mm, of trained weights that sample.
+NEAR = 0.1
+#: MixSTE has DreamPose3D's blocks and trained weights, and does not keep `NEAR`: 0.26 mm is its difference over 5,000 test frames
+#: of the procedural set with true keypoints, 0.15 mm with simulated ones, 0.03 mm with those of HDM05.
+NEAR_MIXSTE = 0.3
 
 
 def lifter(**config: object) -> DreamPose3D:
@@ -88,10 +103,40 @@ def test_bfloat16_at_the_paper_s_width(benchmark: BenchmarkFixture) -> None:
             return made.lift(inputs(2, 81))
 
     half = benchmark.pedantic(lambda: lift(True), rounds=4, warmup_rounds=1)
-    apart = torch.linalg.vector_norm(half.float() - lift(False), dim=-1).mean().item()
-    benchmark.extra_info["mean distance of random weights' poses in mm"] = apart
-    assert apart < 20
+    exact = lift(False)
+    # Of random weights only the order of the rounding can be said: eight binary digits of what is computed with.
+    assert (half.float() - exact).norm() / exact.norm() < BFLOAT16
+    assert not torch.equal(half.float(), exact)
     if benchmark.enabled:
         ratio = seconds(lambda: lift(False), 4) / benchmark.stats.stats.min
         benchmark.extra_info["times as fast as float32"] = ratio
         assert ratio >= 1.8
+
+
+def sampling(tag: ModelTag) -> bool:
+    """Whether it samples from weights of its own, but the lifter that is guided by heatmaps: it computes in float32 anyway."""
+    spec = tag.entry.spec(tag.config)
+    return spec.samples and tag.described.weights is not None and "heatmaps" not in spec.privileges
+
+
+TRAINED = {"mixste.open": NEAR_MIXSTE} | {tag.name: NEAR for tag in model_tags() if sampling(tag)}
+
+
+@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.usefixtures("own_data_folder")
+def test_bfloat16_keeps_the_error_of_trained_weights(name: str) -> None:
+    """On two motions of a test body from four cameras, with keypoints that have a detector's errors."""
+    adapter = Procedural()
+    body = next(body for body in make_bodies(adapter.version) if body.split == "test")
+    clips = [
+        Clip(body.name, action, "01", "test", seen_by(rig()), perform(adapter.version, body, action, 1))
+        for action in ("Walking", "Throwing")
+    ]
+    write_store(adapter, adapter.forms[0], iter(clips), store_path(adapter))
+    exact, near = (
+        evaluate(name, dataset="procedural", keypoints="simulated", precision=precision, device="cpu", limit=1000)
+        for precision in ("fp32", "bf16")
+    )
+    errors = [record.results["honest"]["p-agg"]["mpjpe"] for record in (exact, near)]
+    assert errors[0] != errors[1]
+    assert abs(errors[1] - errors[0]) < TRAINED[name], errors

@@ -1,60 +1,29 @@
 """A store of the size of Human3.6M: opening it, and windows from it. The full size runs under `tox -e bench`."""
 
+import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from pytest_benchmark.fixture import BenchmarkFixture
-from tiny import STANDING, tiny_cameras
+from large_store import FRAMES, SMAPS, write_large
+from ratios import Beside
+from safetensors.numpy import load_file
 
-from posebench.datasets.adapter import Adapter, Check, Form
-from posebench.datasets.clip import Clip, StoredKeypoints, View
 from posebench.datasets.store import Dataset
-from posebench.datasets.write_store import write_store
 from posebench.inputs.window_batches import window_batches
-from posebench.skeletons import HUMAN36M_17
 
-#: Camera frames of Human3.6M's seven subjects (1,559,752 + 543,344), and of one video.
-FRAMES, LENGTH = 2_103_096, 2_511
 WINDOW, BATCH = 27, 1024
-
-
-class Large(Adapter):
-    """Clips of two cameras with stored 2D, as many as it takes."""
-
-    name = "large"
-    version = "1"
-    forms = (Form("", HUMAN36M_17, 50.0),)
-
-    def __init__(self, frames: int) -> None:
-        self.count_clips = -(-frames // (2 * LENGTH))
-
-    def clips(self, source: Path | None, form: Form) -> Iterator[Clip]:
-        random = np.random.RandomState(0)
-        world = STANDING + random.normal(0, 20, (LENGTH, 17, 3))
-        views = tuple(
-            View(camera, keypoints={"found": StoredKeypoints(random.uniform(0, 1000, (LENGTH, 17, 2)))})
-            for camera in tiny_cameras()
-        )
-        for number in range(self.count_clips):
-            yield Clip("S1", "any", str(number), "train", views, world)
-
-    def verify(self, dataset: Dataset) -> list[Check]:
-        return []
+SUPPORT = Path(__file__).parents[1] / "support"
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
     """The store; a hundredth of the size where benchmarks do not run."""
     full = request.config.getoption("benchmark_enable")
-    adapter = Large(FRAMES if full else FRAMES // 100)
-    path = tmp_path_factory.mktemp("large") / "large.safetensors"
-    write_store(adapter, adapter.forms[0], adapter.clips(None, adapter.forms[0]), path)
-    return path
+    return write_large(tmp_path_factory.mktemp("large"), FRAMES if full else FRAMES // 100)
 
 
 def loop(dataset: Dataset) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -88,36 +57,33 @@ def test_batches_are_the_loop_s(store: Path) -> None:
         assert np.array_equal(found.confidence, confidence)
 
 
-def test_windows_against_a_python_loop(store: Path, benchmark: BenchmarkFixture) -> None:
+def test_windows_against_a_python_loop(store: Path, beside: Beside) -> None:
     dataset = Dataset(store)
 
     def ours() -> int:
         return sum(len(batch.frame) for batch in window_batches(dataset, "train", "found", WINDOW, batch_size=BATCH))
 
-    def reference() -> int:
-        return sum(len(pixels) for pixels, _ in loop(dataset))
+    theirs, found = beside(lambda: sum(len(pixels) for pixels, _ in loop(dataset)), ours, least=5, pairs=3)
+    assert found == theirs
 
-    assert ours() == reference()  # and both have the pages in the cache now
-    began = time.perf_counter()
-    reference()
-    plain = time.perf_counter() - began
-    benchmark.pedantic(ours, rounds=3)
-    if benchmark.stats is not None:
-        benchmark.extra_info["times faster than a Python loop"] = plain / benchmark.stats.stats.min
-        assert plain / benchmark.stats.stats.min >= 5
+
+def test_opening_beside_loading_it(store: Path, beside: Beside) -> None:
+    def load() -> int:
+        # What a store in one npz or pickle costs before its first frame.
+        return len(load_file(store)["view.pixels.found"])
+
+    rows, infos = beside(load, lambda: Dataset(store).sequences("train"), least=2)
+    assert sum(info.frames for info in infos) == rows
 
 
 MEASURE = """
 import sys, time
 from pathlib import Path
 
-def anonymous():
-    text = Path("/proc/self/smaps_rollup").read_text()
-    return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Anonymous:"))
-
+from large_store import anonymous_kib
 from posebench.datasets.store import Dataset
 from posebench.inputs.window_batches import window_batches
-before = anonymous()
+before = anonymous_kib()
 began = time.perf_counter()
 dataset = Dataset(Path(sys.argv[1]))
 infos = dataset.sequences("train")
@@ -125,18 +91,18 @@ opened = time.perf_counter() - began
 peak = 0
 for number, batch in enumerate(window_batches(dataset, "train", "found", 27)):
     if number % 50 == 0:
-        peak = max(peak, anonymous() - before)
-print(opened, max(peak, anonymous() - before), sum(info.frames for info in infos))
+        peak = max(peak, anonymous_kib() - before)
+print(opened, max(peak, anonymous_kib() - before), sum(info.frames for info in infos))
 """
 
 
-def test_opening_takes_no_time_and_reading_no_memory(store: Path, benchmark: BenchmarkFixture) -> None:
-    if not Path("/proc/self/smaps_rollup").exists():
-        pytest.skip("anonymous memory is read from /proc/self/smaps_rollup, which this system does not have")
-    result = subprocess.run([sys.executable, "-c", MEASURE, str(store)], capture_output=True, text=True, check=True)
+@pytest.mark.skipif(not SMAPS.exists(), reason=f"anonymous memory is read from {SMAPS}")
+def test_opening_takes_no_time_and_reading_no_memory(store: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", MEASURE, str(store)],
+        capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": str(SUPPORT)},
+    )  # fmt: skip
     opened, kibibytes, frames = result.stdout.split()
     assert int(frames) >= FRAMES // 100
     assert float(opened) < 0.5
     assert int(kibibytes) < 200 * 1024
-    benchmark.pedantic(lambda: Dataset(store).sequences("train"), rounds=3)
-    benchmark.extra_info.update(seconds_to_open=float(opened), anonymous_mib=int(kibibytes) / 1024, frames=int(frames))

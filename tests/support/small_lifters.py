@@ -24,9 +24,6 @@ class SmallLifter:
         measured (0.1 to 1.2 %), with room for other processors.
     `generative`
         It draws noise: another seed gives other poses, and a mirrored person has no mirrored noise.
-    `chaotic`
-        With random weights a few of its coordinates hang on the last bit: what is said of all of them holds of nine in
-        ten. `tests/guidance` says it of all, with a prior that is one.
     `compiled`
         What `torch.compile` takes as one graph: all of `lift`, or the `network` or `denoise` alone of a lifter that
         draws noise, because torch cannot trace the generators that devices and shards share.
@@ -37,7 +34,6 @@ class SmallLifter:
     bfloat16: float = 0.02
     generative: bool = False
     compiled: str = "lift"
-    chaotic: bool = False
     variant: str = ""
 
     @property
@@ -78,7 +74,6 @@ SMALL_LIFTERS = (
         {"frames": 1, "dim": 32, "depth": 2, "hypotheses": 2, "steps": 3},
         bfloat16=0.0,
         generative=True,
-        chaotic=True,
         compiled="network",
     ),
     SmallLifter(
@@ -86,7 +81,6 @@ SMALL_LIFTERS = (
         {**TRANSFORMER, "hypotheses": 2, "steps": 3, "camera": "granted", "root": "granted"},
         bfloat16=0.0,
         generative=True,
-        chaotic=True,
         compiled="network",
         variant="motion",
     ),

@@ -240,7 +240,9 @@ def test_what_was_compiled_by_half_is_one_sentence(
         raise InductorError(ImportError("main.so: file too short"), None)
 
     monkeypatch.setattr(Training, "_step", loading)
-    with pytest.raises(UsageError, match=r"cannot be used .*main\.so: file too short\); remove .* or set compile: false"):
+    with pytest.raises(
+        UsageError, match=r"cannot be used .*main\.so: file too short\); remove .* or set compile: false"
+    ):
         start(values, tmp_path / "run").run()
 
 

@@ -6,6 +6,7 @@ energy, its schedule, the root and the sampler are this project's choice, explai
 """
 
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -19,8 +20,10 @@ from zoo.guidance.sampler import Guidance, Samples, Seen, sample
 from zoo.specs import heatmap_diffusion as specs
 
 MILLIMETRES = 1000.0
-#: Poses that are sampled in one tensor: more are sampled part by part, so that memory stays bounded.
-TOGETHER = 4096
+#: Poses that are sampled in one tensor, and frames whose heatmaps are held at every blur (6 MB each): memory is bounded. The
+#: last part is filled up: sampling steers by thresholds, where the last bit of a product can decide, and products of another
+#: shape differ in it. So the batch of a run changes no bits.
+POSES, FRAMES = 1024, 16
 
 
 class HeatmapDiffusion(nn.Module):
@@ -89,14 +92,15 @@ class HeatmapDiffusion(nn.Module):
             kind, guidance = "cpu", replace(guidance, steps=1)
         with torch.inference_mode(False), torch.autocast(kind, enabled=False):
             lens = self._lens(inputs)
-            together = max(1, TOGETHER // (self.hypotheses * frames))
-            for first in range(0, len(inputs.keypoints), together):
-                chosen = slice(first, first + together)
-                seen = self._seen(inputs, lens, chosen)
-                parts.append(sample(self.network, seen, guidance, lambda chosen=chosen: noises.next(chosen)))  # type: ignore[misc]
+            together = max(1, min(POSES // (self.hypotheses * frames), FRAMES // frames))
+            windows = len(inputs.keypoints)
+            for first in range(0, windows, together):
+                chosen = slice(first, min(first + together, windows))
+                seen = self._seen(inputs, lens, chosen, together)
+                parts.append(sample(self.network, seen, guidance, partial(noises.next, chosen, together)))
         return Lifted(
-            poses=torch.cat([part.poses for part in parts]).float() * MILLIMETRES,
-            root=torch.cat([_mean_root(part) for part in parts]).float() * MILLIMETRES,
+            poses=torch.cat([part.poses for part in parts])[:windows].float() * MILLIMETRES,
+            root=torch.cat([_mean_root(part) for part in parts])[:windows].float() * MILLIMETRES,
         )
 
     def _lens(self, inputs: LifterInputs) -> Tensor:
@@ -106,17 +110,19 @@ class HeatmapDiffusion(nn.Module):
             raise LifterContractError("camera: granted was handed no lens; grant the privilege 'intrinsics'.")
         return inputs.lens.clone()
 
-    def _seen(self, inputs: LifterInputs, lens: Tensor, chosen: slice) -> Seen:
+    def _seen(self, inputs: LifterInputs, lens: Tensor, chosen: slice, together: int) -> Seen:
         assert inputs.heatmaps is not None
-        maps, crop = inputs.heatmaps.read(chosen).clone(), inputs.heatmaps.crop[chosen].clone()
-        confidence = inputs.confidence[chosen].clone()
+        maps, crop, confidence = (
+            _filled(part.clone(), together)
+            for part in (inputs.heatmaps.read(chosen), inputs.heatmaps.crop[chosen], inputs.confidence[chosen])
+        )
         evidence = HeatmapEvidence.of_maps(maps.flatten(0, 1), crop.flatten(0, 1), confidence.flatten(0, 1))
         if self.root == "solved":
             return Seen(evidence, lens)
         if inputs.root_depth is None:
             raise LifterContractError("root: granted was handed no root depth; grant the privilege 'root_depth'.")
         along = rays(evidence.centre[:, 0], lens).view(*confidence.shape[:2], 3)
-        depth = inputs.root_depth[chosen].clone()[..., None] / MILLIMETRES
+        depth = _filled(inputs.root_depth[chosen].clone(), together)[..., None] / MILLIMETRES
         return Seen(evidence, lens, (along / along[..., 2:] * depth)[:, None])
 
 
@@ -126,10 +132,15 @@ class _Noises:
     def __init__(self, inputs: LifterInputs, shape: tuple[int, ...]) -> None:
         self.inputs, self.shape = inputs, shape
 
-    def next(self, chosen: slice) -> Tensor:
-        """(windows, *shape) of the chosen windows' own streams."""
+    def next(self, chosen: slice, together: int) -> Tensor:
+        """(together, *shape) of the chosen windows' own streams, the last repeated."""
         drawn = [torch.randn(self.shape, generator=stream) for stream in self.inputs.noise_streams[chosen]]
-        return torch.stack(drawn).to(self.inputs.keypoints.device)
+        return _filled(torch.stack(drawn).to(self.inputs.keypoints.device), together)
+
+
+def _filled(part: Tensor, together: int) -> Tensor:
+    """(windows, ...) to (together, ...): the last window repeated."""
+    return torch.cat([part, part[-1:].expand(together - len(part), *part.shape[1:])])
 
 
 def _mean_root(samples: Samples) -> Tensor:
