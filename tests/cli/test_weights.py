@@ -148,7 +148,7 @@ def test_a_server_that_ignores_ranges_sends_all_again(server: HubServer, poseben
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_an_interrupted_command_is_taken_up_by_the_next(server: HubServer, posebench: Commands) -> None:
     publish(server, posebench, LARGE)
-    server.store.delay = 0.1
+    server.store.delay = 0.5
     process = posebench.start("weights", "pull", "net")
     began = time.monotonic()
     while not any(path.stat().st_size > 200_000 for path in posebench.cache) and time.monotonic() - began < 60:
