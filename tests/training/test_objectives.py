@@ -172,6 +172,14 @@ def test_noise_follows_the_schedule() -> None:
     assert torch.equal(add_noise(clean, clean, torch.ones(4000)), clean)
 
 
+def test_a_share_of_the_windows_is_shown_noise_alone() -> None:
+    torch.manual_seed(0)
+    _, times = objectives.noised(torch.zeros(4000, 2), 1.0, 100.0, all_noise=0.4)
+    alone = times == TIMESTEPS - 1
+    assert alone.float().mean().item() == pytest.approx(0.4, abs=0.03)
+    assert times[~alone].float().mean().item() == pytest.approx(TIMESTEPS / 2, rel=0.05)
+
+
 def test_d3dp_is_asked_for_the_clean_pose() -> None:
     torch.manual_seed(0)
     lifter = D3DP(frames=3, dim=8, depth=1, heads=2, flip=False)

@@ -18,7 +18,7 @@ from posebench.seeding import torch_generator
 from posebench.skeletons import HUMAN36M_17
 from zoo.blocks.action_prompt import FixedTokens, MotionReader
 from zoo.blocks.affinity import JointAffinity
-from zoo.blocks.diffusion import mirrored, sample_poses
+from zoo.blocks.diffusion import add_noise, cosine_schedule, expected_share, mirrored, sample_poses
 from zoo.blocks.learned_text import LearnedText
 from zoo.lifters.d3dp import Denoiser
 from zoo.lifters.dreampose3d import DreamPose3D
@@ -136,6 +136,24 @@ def test_bare_it_is_the_denoiser_of_d3dp_but_for_where_the_time_enters() -> None
     torch.testing.assert_close(ours[:, :, :, 0], theirs, rtol=1e-4, atol=1e-5)
 
 
+def test_noisy_poses_are_embedded_as_the_clean_ones_that_are_expected() -> None:
+    """Least squares of clean coordinates on noisy ones finds the share; all but nothing is left of noise alone."""
+    torch.manual_seed(0)
+    clean, noise = 0.3 * torch.randn(200_000), torch.randn(200_000)
+    left, share = cosine_schedule(), expected_share(0.3)
+    for time in (0, 300, 700, 999):
+        noisy = add_noise(clean, noise, torch.full((len(clean),), left[time]))
+        assert share[time] == pytest.approx(float((noisy * clean).mean() / noisy.square().mean()), abs=0.01)
+    assert share[999] < 1e-3
+    made, plain = lifter(spread=0.3), lifter()
+    time, noisy = torch.tensor([999, 0]), torch.randn(2, 1, 5, 17, 3)
+    with torch.inference_mode():
+        condition = plain.network.condition(plain.normalise(inputs().keypoints, inputs().image_size))
+        shrunk = noisy * torch.tensor(share)[time].view(-1, 1, 1, 1, 1)
+        assert torch.equal(made.network.denoise(condition, noisy, time), plain.network.denoise(condition, shrunk, time))
+    assert made.state_dict().keys() == plain.state_dict().keys()
+
+
 def test_another_motion_is_another_prompt_and_a_random_prompt_is_not() -> None:
     seen = torch.randn(2, 5, 17, 2, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
@@ -166,6 +184,7 @@ def test_the_mirrored_person_gets_the_mirrored_pose() -> None:
         ({"hypotheses": 0}, "0 hypotheses in 1 steps cannot be sampled"),
         ({"normalize": "feet"}, "no normalisation 'feet'"),
         ({"heads": 3}, "does not divide into 3 heads"),
+        ({"spread": 0}, "spread is 0; give a number above 0"),
     ],
 )
 def test_a_wrong_configuration_is_one_sentence(config: dict[str, Any], message: str) -> None:

@@ -77,6 +77,16 @@ def add_noise(clean: Tensor, noise: Tensor, left: Tensor) -> Tensor:
     return share.sqrt() * clean + (1 - share).sqrt() * noise
 
 
+def expected_share(spread: float) -> tuple[float, ...]:
+    """What noisy coordinates at each time are multiplied by to be the clean ones that are expected, from noise alone.
+
+    Of clean coordinates about 0 with standard deviation `spread`: Wiener's sqrt(a) s^2 / (a s^2 + 1 - a). Of noise alone
+    nothing is left, of a clean pose everything, and a network need not learn that (Karras et al., NeurIPS 2022, section 5,
+    scale what a denoiser is shown for the same reason).
+    """
+    return tuple(math.sqrt(share) * spread**2 / (share * spread**2 + 1 - share) for share in cosine_schedule())
+
+
 def mirrored(points: Tensor) -> Tensor:
     """Points (..., 17, 2 or 3) of Human3.6M's joints with x reversed, and left and right exchanged."""
     sign = torch.ones(points.shape[-1], device=points.device)

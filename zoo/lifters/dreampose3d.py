@@ -18,10 +18,10 @@ from posebench.skeletons import HUMAN36M_17
 from zoo.blocks.action_prompt import ActionPrompt, FixedTokens, MotionReader, Prompt, TextEncoder
 from zoo.blocks.affinity import JointAffinity
 from zoo.blocks.clip_source import PUBLISHED_SHA256, SOURCE
-from zoo.blocks.diffusion import TimeEmbedding, check_sampling, mirrored, sample_poses
+from zoo.blocks.diffusion import TimeEmbedding, check_sampling, expected_share, mirrored, sample_poses
 from zoo.blocks.full_precision import full_linear
 from zoo.blocks.learned_text import LearnedText
-from zoo.blocks.sizes import check_counts, check_heads, check_switches
+from zoo.blocks.sizes import check_counts, check_heads, check_positive, check_switches
 from zoo.blocks.space_time import SpaceTimeTransformer
 from zoo.blocks.transformer import EPSILON, CrossAttention
 from zoo.lifters.normalisation import find_normaliser
@@ -53,7 +53,12 @@ class PromptedDenoiser(nn.Module):
         Joints hear each other through a `JointAffinity` beside the first attention.
     `hallucinated`
         Odd number n of consecutive poses that are predicted about each frame.
+    `spread`
+        Standard deviation of clean coordinates in metres: noisy poses are embedded times their `expected_share`. None
+        embeds them as they are.
     """
+
+    expected: Tensor | None
 
     def __init__(
         self,
@@ -66,9 +71,13 @@ class PromptedDenoiser(nn.Module):
         prompt: ActionPrompt | None,
         affinity: bool,
         hallucinated: int,
+        spread: float | None,
     ) -> None:
         super().__init__()
         self.hallucinated = hallucinated
+        # A function of the configuration alone: no part of a checkpoint.
+        expected = None if spread is None else torch.tensor(expected_share(spread))
+        self.register_buffer("expected", expected, persistent=False)
         self.transformer = SpaceTimeTransformer(
             frames, JOINTS, 5, dim, depth, heads, mlp_ratio, True, drop_path, outputs=3 * hallucinated
         )
@@ -89,6 +98,8 @@ class PromptedDenoiser(nn.Module):
         """Noisy poses (batch, hypotheses, frames, joints, 3) and times (batch,) to (..., frames, n, joints, 3)."""
         batch, hypotheses = noisy.shape[:2]
         stack = self.transformer
+        if self.expected is not None:
+            noisy = noisy * self.expected[time].view(-1, 1, 1, 1, 1)
         x = condition.keypoints[:, None] + full_linear(noisy, stack.embed.weight[:, 2:])
         x = x.flatten(0, 1) + stack.spatial_position
         prompt = condition.prompt
@@ -153,6 +164,7 @@ class DreamPose3D(nn.Module):
         actions: Sequence[str] = tuple(ACTIONS),
         affinity: bool = True,
         hallucinated: int = 3,
+        spread: float | None = None,
         hypotheses: int = 1,
         steps: int = 1,
         flip: bool = True,
@@ -165,6 +177,8 @@ class DreamPose3D(nn.Module):
         check_counts(frames=frames, hallucinated=hallucinated)
         check_heads(heads, dim=dim)
         check_switches(affinity=affinity, flip=flip)
+        if spread is not None:
+            check_positive(spread=spread)
         if hallucinated % 2 == 0:
             raise UsageError(f"hallucinated is {hallucinated}; give an odd number, 1 for none but the frame itself.")
         self.spec = specs.spec({"frames": frames, "fps": fps, "prompt": prompt})
@@ -175,7 +189,7 @@ class DreamPose3D(nn.Module):
             prompt, clip, clip_sha256, frames, prompt_dim, prompt_depth, heads, actions, dim, condition_tokens
         )
         self.network = PromptedDenoiser(
-            frames, dim, depth, heads, mlp_ratio, drop_path, made, affinity, hallucinated
+            frames, dim, depth, heads, mlp_ratio, drop_path, made, affinity, hallucinated, spread
         )  # fmt: skip
         self.hypotheses, self.steps, self.flip, self.bound = hypotheses, steps, flip, bound
 

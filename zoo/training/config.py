@@ -62,7 +62,7 @@ class LifterConfig(_Section):
 
 
 class LossConfig(_Section):
-    """Weights of DreamPose3D's losses; the other lifters have one loss and no weights."""
+    """Weights of DreamPose3D's losses, and what is shown when; the other lifters have one loss and no weights."""
 
     pose: Literal["l1", "mpjpe"] = "l1"
     """Distance of poses: sum of absolute coordinates as the paper has it, or the length of the difference."""
@@ -74,6 +74,8 @@ class LossConfig(_Section):
     """Of the difference of displacements from frame to frame, in metres."""
     hallucinate_from: Share = 0.25
     """Share of the steps after which poses around each frame are predicted too."""
+    all_noise: Share = 0.0
+    """Share of the windows that are shown noise alone: a sampler's first time, and the only one of one step."""
 
 
 class DataConfig(_Section):

@@ -57,7 +57,7 @@ def dreampose3d(lifter: DreamPose3D, batch: TrainingBatch, loss: LossConfig, don
     """Poses about every frame, their bones, the action, and (an option) their motion; weights stand in `loss`."""
     around = batch.around(lifter.network.hallucinated) * METRES
     middle = lifter.network.hallucinated // 2
-    noisy, times = noised(around[:, :, middle], 1.0, lifter.bound)
+    noisy, times = noised(around[:, :, middle], 1.0, lifter.bound, loss.all_noise)
     predicted, features = lifter(batch.windows, noisy[:, None], times)
     predicted = predicted[:, 0].float()
     # One pose a frame first, the poses around it later (the paper: 25 of 100 epochs).
@@ -129,12 +129,15 @@ def mpjpe(predicted: Tensor, poses: Tensor) -> Tensor:
     return torch.linalg.vector_norm(predicted - poses, dim=-1).mean()  # type: ignore[no-any-return]
 
 
-def noised(clean: Tensor, scale: float, bound: float) -> tuple[Tensor, Tensor]:
+def noised(clean: Tensor, scale: float, bound: float, all_noise: float = 0.0) -> tuple[Tensor, Tensor]:
     """Clean poses (batch, ...) in metres with noise of a random time each, and the times (batch,).
 
-    Drawn on the CPU by torch's generator, whose state a checkpoint keeps.
+    The share `all_noise` has the last time, that of the others is uniform. Drawn on the CPU by torch's generator, whose
+    state a checkpoint keeps.
     """
     times = torch.randint(TIMESTEPS, (len(clean),))
+    if all_noise:
+        times[torch.rand(len(clean)) < all_noise] = TIMESTEPS - 1
     left = torch.tensor(cosine_schedule(), dtype=torch.float32)[times].to(clean.device)
     noisy = add_noise(clean * scale, torch.randn(clean.shape).to(clean.device), left)
     return noisy.clamp(-bound, bound) / scale, times.to(clean.device)
