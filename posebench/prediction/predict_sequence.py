@@ -41,18 +41,18 @@ def predict_sequence(
     seed: int,
     precision: Precision,
 ) -> SequencePrediction:
-    """Lift one sequence, window by window, and keep the wanted frames in order.
+    """Lift one sequence, window by window, and keep the wanted frames in order; windows without any are not lifted.
 
     Raises `NotFiniteError` naming the sequence and frame, `LifterContractError` for a wrong shape.
     """
     spec, device = lifter.spec, clock.device
     shown, interpolated = show_sequence(lifter, joints, sequence, keypoints, device)
-    plan = plan_windows(spec, sequence.info.frames)
+    plan = plan_windows(spec, sequence.info.frames).only(wanted.frames)
     call = partial(lift, lifter, joints.lifter, flip=flip, precision=precision)
     outputs = SequenceOutputs(lifter.name, *plan.keep.shape)
     for windows, real in plan.batches(batch_size):
         index, first = plan.inputs(windows), int(windows[0])
-        streams = partial(noise_streams, seed, sequence.info.id, windows)
+        streams = partial(noise_streams, seed, sequence.info.id, plan.number[windows])
         if clock.passes == 0:
             # With streams of its own: a warm-up must not draw the noise of the pass that counts.
             clock.warm_up(partial(call, window_batch(shown, index, LazyStreams(len(windows), streams), device)))
