@@ -20,7 +20,7 @@ class _Known:
     summary: str
     licence: str
     obtain: str
-    rules: tuple[str, ...] = ("standard",)
+    rules: tuple[str, ...] = ("standard", "best-of-m")
     gated: bool = False
     page: str = ""
     citation: str = ""
@@ -58,7 +58,7 @@ DATASETS = (
         "baseball pitching, C3D markers at 360 Hz, 3 virtual broadcast cameras; stands in for the private MLBPitchDB",
         "CC BY-NC-SA 4.0, professional sports organisations excluded",
         "the C3D files of the OpenBiomechanics Project (Driveline Baseball)",
-        rules=("standard", "standard-30hz", "zero-shot", "zero-shot-30hz"),
+        rules=("standard", "standard-30hz", "zero-shot", "zero-shot-30hz", "best-of-m"),
         page="https://www.openbiomechanics.org/",
         citation="Wasserberger et al., The OpenBiomechanics Project, 2022",
     ),
