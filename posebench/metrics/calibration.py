@@ -56,9 +56,13 @@ def expected_calibration_error(observed: Tensor, quantiles: Sequence[float] = QU
     number of joints the median is the mean of the middle two (Platypose).
     """
     require_finite("ECE", observed)
-    typical = observed.double().quantile(0.5, dim=-1)
     levels = torch.tensor(quantiles, dtype=torch.float64, device=observed.device)
-    return (typical - levels).abs().mean(dim=-1)
+    return (typical_frequency(observed) - levels).abs().mean(dim=-1)
+
+
+def typical_frequency(observed: Tensor) -> Tensor:
+    """Median over joints of observed frequencies: (..., quantiles, joints) to (..., quantiles), what ECE compares."""
+    return observed.double().quantile(0.5, dim=-1)
 
 
 def energy_score(samples: Tensor, truth: Tensor) -> Tensor:
