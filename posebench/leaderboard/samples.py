@@ -14,8 +14,8 @@ from posebench.results.score import observed_of
 
 CURVE_NOTE = "MPJPE in mm of the best of the first m hypotheses of every pose, chosen with the true poses: oracle."
 SAMPLES_NOTE = (
-    "All hypotheses together, as samples of a distribution; none is chosen. A lifter of one hypothesis has its MPJPE for an "
-    "energy score, no spread, and an ECE of 0.5. What each number is stands on the protocol's page."
+    "All hypotheses together, as samples of a distribution; none is chosen. The energy score of a lifter of one hypothesis "
+    "is its MPJPE. What each number is stands on the protocol's page."
 )
 PLACED_NOTE = "Seen with the true root and lens, or of a lifter that was granted a true lens, root or label."
 

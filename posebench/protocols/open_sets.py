@@ -104,6 +104,22 @@ def open_best_of_m(
     return replace(family, inputs=replace(family.inputs, keep_every=EVERY), scoring=OPEN_BEST_OF_M)
 
 
+TRANSFER = replace(
+    OPEN_SCORING,
+    rule="transfer",
+    owner="posebench: as standard, of every 8th frame, the mean of the hypotheses alone",
+    metrics=("mpjpe", "p_mpjpe", "n_mpjpe"),
+    aggregates=("p-agg",),
+)
+
+
+def open_transfer(dataset: str, form: str = "", split: str = "test") -> ProtocolFamily:
+    """The family `dataset/transfer`, or `dataset/transfer-<form>` of another form: what the same motion costs in another view."""
+    rule = f"{TRANSFER.rule}-{form}" if form else TRANSFER.rule
+    family = open_standard(dataset, "simulated", rule=rule, form=form, split=split)
+    return replace(family, inputs=replace(family.inputs, keep_every=EVERY), scoring=replace(TRANSFER, rule=rule))
+
+
 def open_rules(
     dataset: str, default_source: str, *, stored: tuple[str, ...] = (), own_sources: bool = False
 ) -> list[ProtocolFamily]:

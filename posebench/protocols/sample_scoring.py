@@ -57,9 +57,9 @@ def score_samples(
 ) -> SampleStatistics:
     """The sample metrics of a rule over one sequence; arguments and errors as `score_sequence`.
 
-    What needs a root and a lens is told with those of the lifter, where it gave both, and under `PLACED` with the true
-    ones. Nothing is told of heatmaps that a data set stores: they have no peaks of known width. Raises `UsageError` for
-    weighted hypotheses, which are no samples.
+    Of a single hypothesis there is no spread and no calibration. What needs a root and a lens is told with those of the
+    lifter, where it gave both, and under `PLACED` with the true ones. Nothing is told of heatmaps that a data set stores:
+    they have no peaks of known width. Raises `UsageError` for weighted hypotheses, which are no samples.
     """
     shown = read_poses(scoring, sequence, prediction, wanted, space=space, tail=tail)
     if shown.weight is not None:
@@ -83,7 +83,7 @@ def score_samples(
         for (aggregate, name), (sums, weights) in measured.items():
             own = Statistic(math.fsum(sums[rows].tolist()), math.fsum(weights[rows].tolist()))
             statistics.setdefault(action, {}).setdefault(aggregate, {})[name] = own
-        if ECE in scoring.samples:
+        if ECE in scoring.samples and len(shown.poses) > 1:
             counts = observed_counts(shown.poses[:, rows][:, :, bones], shown.truth[rows][:, bones])
             observed[action] = Observed(int(rows.sum()), tuple(tuple(map(int, line)) for line in counts.tolist()))
     return SampleStatistics(statistics, observed)
@@ -106,6 +106,8 @@ def _plain(
     if "energy" in scoring.samples:
         energy = energy_score(shown.poses[:, :, joints], shown.truth[:, joints])
         yield "energy", (energy, torch.ones_like(energy))
+    if len(shown.poses) == 1:
+        return
     spread = joint_spread(shown.poses[:, :, bones])
     confidence = torch.from_numpy(keypoints.confidence[shown.frames][:, bones])
     groups = {

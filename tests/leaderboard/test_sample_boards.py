@@ -137,4 +137,5 @@ def test_a_record_reads_as_it_was_written_and_its_row_comes_out_again(board: Pat
     single = next((board / "records").rglob("mean-pose*/*.json"))
     plain = posebench.evaluate("mean-pose", dataset="tiny")
     assert '"observed"' not in record_json(plain)
-    assert read_record(single).results["honest"]["samples"]["ece"] == pytest.approx(0.5)
+    assert set(read_record(single).results["honest"]["samples"]) == {"energy"}
+    assert '"observed"' not in single.read_text()

@@ -71,15 +71,15 @@ def test_energy_and_spread_are_their_definitions() -> None:
     assert found["spread"] == pytest.approx(np.sqrt((centred**2).sum(-1).mean(0))[:, 1:].mean(), rel=1e-9)
 
 
-def test_one_hypothesis_has_its_mpjpe_for_an_energy_score_and_no_spread() -> None:
+def test_one_hypothesis_has_its_mpjpe_for_an_energy_score_and_neither_spread_nor_calibration() -> None:
     sequence = make()
-    prediction = predict(sequence, hypotheses=1)
+    prediction = predict(sequence, 5.0, hypotheses=1)
     wanted = WantedFrames(sequence.info, np.arange(FRAMES))
     plain = score_sequence(OPEN_BEST_OF_M, sequence, prediction, wanted, space="root_relative", tail="pad")
     mpjpe = plain["walk"]["p-agg"]["mpjpe"]
-    found = numbers(score(sequence, prediction))
-    assert found["energy"] == pytest.approx(mpjpe.sum / mpjpe.weight, rel=1e-9)
-    assert found["spread"] == 0
+    made = score(sequence, prediction)
+    assert numbers(made) == {"energy": pytest.approx(mpjpe.sum / mpjpe.weight, rel=1e-9), WITHIN: 100.0}
+    assert made.observed == {}
 
 
 def test_spread_stands_apart_for_sure_doubtful_and_missing_joints() -> None:
