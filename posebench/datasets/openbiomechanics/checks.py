@@ -1,6 +1,6 @@
 """What `posebench data verify openbiomechanics` looks at beyond the checks of every data set."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
 import numpy as np
@@ -63,7 +63,7 @@ THROWING_SPEED = {"": 16.0, "30hz": 11.0, "360hz": 20.0}
 BETWEEN_SECONDS = {"foot_plant": (0.3, 1.5), "max_external_rotation": (0.04, 0.25), "ball_release": (0.0, 0.1)}
 
 
-def by_rate(values: dict[str, Value], dataset: Dataset) -> Value:
+def by_rate(values: Mapping[str, Value], dataset: Dataset) -> Value:
     """What holds for a form's frame rate: a rig's is that of the data set's own form."""
     return values[dataset.form if dataset.form in values else ""]
 
