@@ -20,11 +20,14 @@ class _Known:
     summary: str
     licence: str
     obtain: str
-    rules: tuple[str, ...] = ("standard",)
+    rules: tuple[str, ...] = ("standard", "best-of-m")
     gated: bool = False
     page: str = ""
     citation: str = ""
 
+
+#: Of `posebench.datasets.virtual_rig`, which needs numpy; a test compares both.
+RIGS = ("low", "high", "near", "far", "focal-0.8", "focal-1.8")
 
 DATASETS = (
     _Known(
@@ -40,6 +43,7 @@ DATASETS = (
         "motion capture of 5 actors and 11 actions (HDM05 cuts), 60 Hz, 4 virtual cameras",
         "CC BY-SA 3.0",
         "the cut ASF/AMC clips of the HDM05 motion capture database (University of Bonn)",
+        rules=("standard", "best-of-m", "transfer", *(f"transfer-{rig}" for rig in RIGS)),
         page="https://resources.mpi-inf.mpg.de/HDM05/",
         citation="Müller et al., Documentation Mocap Database HDM05, CG-2007-2, Universität Bonn, 2007",
     ),
@@ -58,7 +62,10 @@ DATASETS = (
         "baseball pitching, C3D markers at 360 Hz, 3 virtual broadcast cameras; stands in for the private MLBPitchDB",
         "CC BY-NC-SA 4.0, professional sports organisations excluded",
         "the C3D files of the OpenBiomechanics Project (Driveline Baseball)",
-        rules=("standard", "standard-30hz", "zero-shot", "zero-shot-30hz"),
+        rules=(
+            *("standard", "standard-30hz", "zero-shot", "zero-shot-30hz", "best-of-m", "transfer", "transfer-rig"),
+            *(f"transfer-{rig}" for rig in RIGS),
+        ),
         page="https://www.openbiomechanics.org/",
         citation="Wasserberger et al., The OpenBiomechanics Project, 2022",
     ),

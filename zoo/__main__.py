@@ -113,6 +113,33 @@ def study(name: str, runs: Path, tables: bool, check: bool, folder: Path, device
 
 
 @app.command()
+@click.argument("name", metavar="STUDY", default="transfer", help="A study of transfer in zoo/studies.")
+@click.option("--tables", is_flag=True, help="Evaluate nothing: the page from the records there are.")
+@click.option("--check", is_flag=True, help="Evaluate and write nothing: exit 1 when page and records disagree.")
+@click.option(
+    "--dir", "folder", type=options.PATH, default=Path("leaderboards/studies"), help="Folder of the studies' results."
+)
+@device(help="Where to evaluate.")
+def transfer(name: str, tables: bool, check: bool, folder: Path, device: str) -> None:
+    """Evaluate published lifters under other cameras and actions, through any number of interruptions, and write the page."""
+    from posebench.datasets.library import ensure_writable
+    from zoo.studies import transfer_tables as page
+    from zoo.studies.evaluate import evaluate_transfer
+    from zoo.studies.transfer import load_transfer
+    from zoo.training.progress import Reporter
+
+    chosen, own = load_transfer(name), folder / name
+    if check:
+        click.echo(f"The page of {name} agrees with its {page.check(chosen, own)} records.")
+        return
+    ensure_writable(own)
+    if not tables:
+        with Reporter() as reporter:
+            evaluate_transfer(chosen, own, device, reporter)
+    note(f"wrote {page.build(chosen, own)}")
+
+
+@app.command()
 @which(metavar="TAG|prompts.json", help="A lifter, or what this command wrote: then no weights are needed.")
 @out("-o", required=True, help="Folder of prompts.json, tables and pictures.")
 @options.dataset(help="Its test clips are asked about; hdm05 if left out.")

@@ -71,8 +71,8 @@ PUBLIC = (
     ("ktpformer", "KTPFormer"),
 )
 
-#: Methods without public code, whose implementation here is the zoo's own.
-OWN = (("dreampose3d", "DreamPose3D"), ("heatmap_diffusion", "HeatmapDiffusion"))
+#: Methods without public code, whose implementation here is the zoo's own, and a baseline for lifters that sample.
+OWN = (("dreampose3d", "DreamPose3D"), ("heatmap_diffusion", "HeatmapDiffusion"), ("with_noise", "WithNoise"))
 
 
 def _register(name: str, cls: str) -> None:

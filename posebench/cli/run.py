@@ -13,6 +13,7 @@ from posebench.errors import UsageError
 
 if TYPE_CHECKING:
     from posebench.prediction.spec import Space
+    from posebench.protocols.protocol import Scoring
     from posebench.results.prompts import Prompts
     from posebench.results.record import Column, Record
 
@@ -153,7 +154,7 @@ def score(predictions: Path, protocol: str | None, space: "Space", as_json: bool
             }
         )
     else:
-        print_results(f"{opened.manifest.lifter} on {chosen.id}", chosen.scoring.metrics, results, by_group)
+        print_results(f"{opened.manifest.lifter} on {chosen.id}", chosen.scoring, results, by_group)
 
 
 @click.command()
@@ -189,12 +190,13 @@ def _imported(file: Path, folder: Path, protocol: str | None, space: "Space") ->
 
 def print_record(record: "Record") -> None:
     """The tables of a record and what it stands for, on standard output."""
+    from posebench.protocols.protocol import Scoring
     from posebench.results.record import settings_words
 
     kind = " (smoke run: not for a leaderboard)" if record.kind == "smoke" else ""
     print_results(
         f"{record.lifter.name} on {record.protocol.id}{kind}",
-        tuple(record.protocol.scoring["metrics"]),
+        Scoring.from_json(record.protocol.scoring),
         record.results,
         record.by_group,
     )
@@ -240,25 +242,28 @@ def print_prompts(prompts: "Prompts") -> None:
 
 def print_results(
     title: str,
-    metrics: tuple[str, ...],
+    scoring: "Scoring",
     results: "dict[Column, dict[str, dict[str, float]]]",
     by_group: "dict[str, dict[Column, dict[str, dict[str, float]]]]",
 ) -> None:
     """One table a column (honest, assisted, oracle) and aggregate: actions, then the headline."""
+    from posebench.metrics.samples import SAMPLE_METRICS
     from posebench.metrics.table import METRICS
 
-    there = {metric for aggregates in results.values() for numbers in aggregates.values() for metric in numbers}
-    shown = [metric for metric in metrics if METRICS[metric].shown and metric in there]
-    heads = [f"{METRICS[metric].title}\n{METRICS[metric].unit}" for metric in shown]
+    # Heading and digits after the point of every metric that may be shown.
+    known = {m.name: (f"{m.title}\n{m.unit}", 2) for m in map(METRICS.__getitem__, scoring.metrics) if m.shown}
+    known |= {m.name: (f"{m.title}\n{m.unit}", m.digits) for m in map(SAMPLE_METRICS.__getitem__, scoring.samples)}
     console = out()
     for column, aggregates in results.items():
         for aggregate, numbers in aggregates.items():
+            shown = [name for name in known if name in numbers]
+            heads = [known[name][0] for name in shown]
             # A title of the table's own would be broken to its width.
             console.print(f"{title} — {column}, {aggregate}", style="bold")
             made = table(None, "action", *heads, numeric=tuple(heads))
             for action, values in by_group.items():
                 own = values.get(column, {}).get(aggregate, {})
-                made.add_row(action, *(f"{own[m]:.2f}" if m in own else "–" for m in shown))
+                made.add_row(action, *(f"{own[m]:.{known[m][1]}f}" if m in own else "–" for m in shown))
             made.add_section()
-            made.add_row("all", *(f"{numbers[m]:.2f}" if m in numbers else "–" for m in shown), style="bold")
+            made.add_row("all", *(f"{numbers[m]:.{known[m][1]}f}" for m in shown), style="bold")
             console.print(made)

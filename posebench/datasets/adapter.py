@@ -34,6 +34,9 @@ class Form:
     `needs`
         What the source must hold for this form beyond what the data set's own form needs, for the error
         that says that the form is not here.
+    `when_wanted`
+        Left out by `data prepare`, and made of the same files by whoever first opens it: one of many views of what
+        the data set's own form has.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Form:
     fps: float
     truth: str = "poses"
     needs: str = ""
+    when_wanted: bool = False
 
 
 class Adapter(ABC):

@@ -22,7 +22,7 @@ from posebench.datasets.verification import (
     check_inside_image,
     check_speeds,
 )
-from posebench.datasets.virtual_rig import virtual_cameras
+from posebench.datasets.virtual_rig import RIG, RIGS, virtual_cameras
 from posebench.errors import DataDamagedError, DataMissingError
 from posebench.skeletons import HUMAN36M_17
 
@@ -73,7 +73,8 @@ class Hdm05(Adapter):
 
     name = "hdm05"
     version = "1"
-    forms = (Form("", HUMAN36M_17, FPS),)
+    #: Its own rig, then the same clips seen by each of the other rigs.
+    forms = (Form("", HUMAN36M_17, FPS), *(Form(rig, HUMAN36M_17, FPS, when_wanted=True) for rig in RIGS))
 
     def clips(self, source: Path | None, form: Form) -> Iterator[Clip]:
         """Every clip, by actor, action and number; all files are found before the first is read."""
@@ -88,7 +89,7 @@ class Hdm05(Adapter):
                 action=file.action,
                 name=file.name,
                 split=SPLITS[file.actor],
-                views=seen_by(virtual_cameras(world)),
+                views=seen_by(virtual_cameras(world, RIGS.get(form.name, RIG))),
                 world=world,
                 metadata={"file": file.motion.name},
             )

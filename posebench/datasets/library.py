@@ -66,7 +66,8 @@ def load_dataset(name: str, form: str = "", progress: Progress | None = None) ->
     """Open a prepared data set; one that is generated, or whose adapter is newer than its store, is made first.
 
     A store of an older version is made again from the files it was made from,
-    if they are still where they were. Raises `UnknownNameError`,
+    if they are still where they were, and a form that is made when it is wanted
+    from those of the data set's own. Raises `UnknownNameError`,
     `DataMissingError` with the exact next command, and `DataDamagedError` for a
     store or files that cannot be read.
     """
@@ -77,6 +78,9 @@ def load_dataset(name: str, form: str = "", progress: Progress | None = None) ->
         return Dataset(path)
     if adapter.generated:
         return _prepare(adapter, wanted, None, progress)
+    own = _remembered().get(name)
+    if wanted.when_wanted and own is not None and Path(own).exists():
+        return _prepare(adapter, wanted, Path(own), progress)
     older = list(path.parent.glob(f"{_stem(name, form)}@*.safetensors")) if path.parent.exists() else []
     source = _remembered().get(_stem(name, form)) if older else None
     if source is not None and Path(source).exists():
@@ -93,7 +97,7 @@ def load_dataset(name: str, form: str = "", progress: Progress | None = None) ->
 
 
 def prepare_dataset(name: str, source: Path | None, progress: Progress | None = None) -> tuple[Dataset, ...]:
-    """Read a data set from its owner's files into a store for each form that they have.
+    """Read a data set from its owner's files into a store for each form that they have, but for those made when wanted.
 
     On any error an older store stays as it was. Raises `UsageError` when a
     source is missing or not wanted, `DataMissingError` and `DataDamagedError`
@@ -108,7 +112,7 @@ def prepare_dataset(name: str, source: Path | None, progress: Progress | None = 
         if not source.exists():
             raise DataMissingError(f"There is no {source}; give the folder with the files of {name!r} as --source.")
     ensure_writable(store_path(adapter).parent)
-    return tuple(_prepare(adapter, form, source, progress) for form in adapter.found(source))
+    return tuple(_prepare(adapter, form, source, progress) for form in adapter.found(source) if not form.when_wanted)
 
 
 def _prepare(adapter: Adapter, form: Form, source: Path | None, progress: Progress | None) -> Dataset:

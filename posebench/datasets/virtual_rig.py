@@ -4,9 +4,11 @@ The lenses are those of Human3.6M's four cameras. They stand on a ring around
 the middle of the root's path, at chest to head height, and look at that middle
 0.9 m above the floor. Each stands at its own base distance, further only when
 the clip would leave its image. No number is random and every stored number is
-rounded, so a clip's cameras are the same on any machine.
+rounded, so a clip's cameras are the same on any machine. `RIGS` are others,
+each different in one thing.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -48,8 +50,38 @@ RIG = (
 )
 
 
-def virtual_cameras(world: npt.NDArray[np.floating[Any]]) -> tuple[Camera, ...]:
-    """The rig's cameras for a clip (frames, joints, 3) in world mm, z up, whose joint 0 is the root.
+def _changed(
+    height: float | None = None, distance: Callable[[float], float] = lambda own: own, focal: float | None = None
+) -> tuple[Mount, ...]:
+    """The rig with another height in mm, other base distances, or a focal length in image widths; all else as it is."""
+    return tuple(
+        Mount(
+            azimuth=mount.azimuth,
+            distance=distance(mount.distance),
+            height=mount.height if height is None else height,
+            lens=mount.lens if focal is None else replace(mount.lens, focal=(focal * mount.lens.width,) * 2),
+        )
+        for mount in RIG
+    )
+
+
+#: Rigs that differ from `RIG` in one thing: what is lost when the camera is another than those a lifter was trained with.
+RIGS: dict[str, tuple[Mount, ...]] = {
+    # About knee height, so that the legs are nearest.
+    "low": _changed(height=400.0),
+    # As surveillance looks down, by about 30 degrees.
+    "high": _changed(height=4000.0),
+    # As near as the clip fits into the image, by steps of 0.25 m: the strongest perspective that these lenses can show.
+    "near": _changed(distance=lambda own: 2000.0),
+    "far": _changed(distance=lambda own: 2 * own),
+    # Human3.6M's lenses have 1.145 image widths. Cameras stand where they stood, further back only if they must.
+    "focal-0.8": _changed(focal=0.8),
+    "focal-1.8": _changed(focal=1.8),
+}
+
+
+def virtual_cameras(world: npt.NDArray[np.floating[Any]], rig: tuple[Mount, ...] = RIG) -> tuple[Camera, ...]:
+    """A rig's cameras for a clip (frames, joints, 3) in world mm, z up, whose joint 0 is the root.
 
     Every joint of every frame is at least `MARGIN` px inside each image.
     Raises `DataDamagedError` for a motion too wide for any distance.
@@ -57,7 +89,7 @@ def virtual_cameras(world: npt.NDArray[np.floating[Any]]) -> tuple[Camera, ...]:
     root = world[:, 0, :2]
     # Whole millimetres: the last bit of the motion's arithmetic must not show in a camera.
     x, y = (round(float(middle)) for middle in (root.min(axis=0) + root.max(axis=0)) / 2)
-    return tuple(_place(mount, (float(x), float(y), TARGET_HEIGHT), world) for mount in RIG)
+    return tuple(_place(mount, (float(x), float(y), TARGET_HEIGHT), world) for mount in rig)
 
 
 def _place(mount: Mount, target: tuple[float, float, float], world: npt.NDArray[np.floating[Any]]) -> Camera:

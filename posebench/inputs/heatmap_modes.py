@@ -110,6 +110,21 @@ def find_modes(
     )
 
 
+def deviations(modes: Modes, frames: npt.NDArray[np.integer[Any]], cells: Array) -> npt.NDArray[np.float64]:
+    """How many standard deviations points are from the nearest mode: Mahalanobis' distance, the background left out.
+
+    `cells` (..., n, joints, 2) of n `frames`, in cells of the map as `Modes` counts them, to (..., n, joints); NaN for a
+    joint without evidence.
+    """
+    mean, shear, across, down, density = (
+        part[frames].astype(np.float64) for part in (modes.mean, modes.shear, modes.across, modes.down, modes.density)
+    )
+    x, y = np.moveaxis(cells[..., None, :] - mean, -1, 0)
+    squared = across * (x - shear * y) ** 2 + down * y**2
+    nearest = np.where(density > 0, squared, np.inf).min(axis=-1)
+    return np.where(modes.seen[frames], np.sqrt(nearest), np.nan)
+
+
 def _limbs(points: Array, skeleton: Skeleton) -> Array:
     """Vector (frames, joints, 2) from each joint's parent; 0 where there is none or where one of both is missing."""
     limb = np.zeros_like(points)

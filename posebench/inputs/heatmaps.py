@@ -97,6 +97,18 @@ class BuiltHeatmaps:
         """Maps (n, joints, 64, 64); see `Heatmaps`."""
         return draw_maps(self._modes, np.asarray(frames), SIDE)
 
+    def deviations(self, frames: Indices, pixels: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
+        """How many standard deviations of the nearest peak pixels (..., n, joints, 2) of n frames are away: (..., n, joints).
+
+        NaN for a joint without evidence; where a pixel is not finite, infinity.
+        """
+        box = self._crops.box[frames].astype(np.float64)
+        step = (box[:, 2] - box[:, 0]) / SIDE
+        cells = (pixels - box[:, None, :2]) / step[:, None, None] - 0.5
+        somewhere = np.asarray(np.isfinite(cells).all(axis=-1))
+        away = heatmap_modes.deviations(self._modes, frames, np.where(somewhere[..., None], cells, 0.0))
+        return np.where(somewhere | np.isnan(away), away, np.inf)
+
 
 class StoredMaps:
     """Maps of the data set's own files as they are, joint for joint; memory-mapped until they are read."""

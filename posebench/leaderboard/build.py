@@ -5,11 +5,14 @@ from pathlib import Path
 
 from posebench.errors import CheckFailedError, DataMissingError
 from posebench.files import write_text
-from posebench.leaderboard.collect import collect
+from posebench.leaderboard.collect import Board, collect
+from posebench.leaderboard.picture import draw_board, has_picture
 from posebench.leaderboard.reported import own_ledger, section
 from posebench.leaderboard.tables import to_csv, to_index, to_json, to_markdown
 
 TABLES = (".md", ".csv", ".json")
+#: Of boards of many hypotheses, beside their page.
+PICTURE = ".png"
 #: What else lies in the folder: the records, and studies with pages and records of their own.
 OTHERS = {"records", "studies"}
 
@@ -19,28 +22,44 @@ def render(folder: Path) -> dict[str, str]:
 
     Pages end with what papers report under the same protocol, from posebench's own manifest.
     """
+    return _render(_boards(folder))
+
+
+def _boards(folder: Path) -> list[Board]:
     records = folder / "records"
     if not records.is_dir():
         raise DataMissingError(f"There is no folder {records}; give the leaderboard folder with --dir.")
-    boards, ledger = collect(records), own_ledger()
+    return collect(records)
+
+
+def _render(boards: list[Board]) -> dict[str, str]:
+    ledger = own_ledger()
     files = {"README.md": to_index(boards)}
     for board in boards:
-        for suffix, make in zip(TABLES, (to_markdown, to_csv, to_json), strict=True):
-            files[f"{board.protocol}{suffix}"] = make(board)
-        files[f"{board.protocol}.md"] += section(ledger, board.protocol)
+        name = board.protocol
+        picture = f"{name.rpartition('/')[2]}{PICTURE}" if has_picture(board) else None
+        files[f"{name}.md"] = to_markdown(board, picture) + section(ledger, name)
+        files[f"{name}.csv"], files[f"{name}.json"] = to_csv(board), to_json(board)
     return files
 
 
 def build(folder: Path) -> list[str]:
     """Write the tables and remove those no record stands behind; returns the paths that changed."""
-    files = render(folder)
+    boards = _boards(folder)
+    files = _render(boards)
     changed = []
     for name, content in files.items():
         path = folder / name
         if not path.exists() or path.read_text(encoding="utf-8") != content:
             write_text(path, content)
             changed.append(name)
-    for name in _committed(folder) - files.keys():
+    pictures = {f"{board.protocol}{PICTURE}": board for board in boards if has_picture(board)}
+    for name, board in pictures.items():
+        # Other versions of its library draw other bytes: drawn again only where the numbers are others.
+        if f"{board.protocol}.json" in changed or not (folder / name).exists():
+            draw_board(board, folder / name)
+            changed.append(name)
+    for name in _committed(folder) - files.keys() - pictures.keys():
         (folder / name).unlink()
         changed.append(name)
     return sorted(changed)
@@ -51,15 +70,20 @@ def check(folder: Path) -> int:
 
     Raises `CheckFailedError` naming the first table and row that differ.
     """
-    files = render(folder)
+    boards = _boards(folder)
+    files = _render(boards)
+    pictures = {f"{board.protocol}{PICTURE}" for board in boards if has_picture(board)}
     committed = _committed(folder)
     for name in sorted(
-        files.keys() | committed, key=lambda n: (not n.endswith(".json"), n)
+        files.keys() | pictures | committed, key=lambda n: (not n.endswith(".json"), n)
     ):  # JSON first: it names rows
+        what = "picture" if name.endswith(PICTURE) else "table"
         if name not in committed:
-            raise CheckFailedError(f"The table {name} is not committed; run `posebench leaderboard build`.")
-        if name not in files:
-            raise CheckFailedError(f"No record stands behind the table {name}; run `posebench leaderboard build`.")
+            raise CheckFailedError(f"The {what} {name} is not committed; run `posebench leaderboard build`.")
+        if name not in files and name not in pictures:
+            raise CheckFailedError(f"No record stands behind the {what} {name}; run `posebench leaderboard build`.")
+        if name in pictures:
+            continue  # only looked for
         have = (folder / name).read_text(encoding="utf-8")
         if have != files[name]:
             raise CheckFailedError(
@@ -72,7 +96,9 @@ def _committed(folder: Path) -> set[str]:
     return {
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
-        if path.suffix in TABLES and path.relative_to(folder).parts[0] not in OTHERS and not path.name.startswith(".")
+        if path.suffix in (*TABLES, PICTURE)
+        and path.relative_to(folder).parts[0] not in OTHERS
+        and not path.name.startswith(".")
     }
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from posebench.errors import CheckFailedError
 from posebench.hashing import hash_value
+from posebench.metrics.samples import SAMPLE_AGGREGATES
 from posebench.protocols.protocol import Scoring
 from posebench.results.record import Column, Record, read_records, settings_words
 from posebench.results.score import by_column, headline_of
@@ -50,6 +51,8 @@ class Board:
     record: Record
     """Any of the records: protocol and data set are the same in all."""
     rows: dict[Column, list[Row]]
+    samples: dict[Column, list[Row]]
+    """What is said of all hypotheses together, where the rule asks: sorted by energy score."""
 
 
 def verify_record(path: Path, record: Record, folder: Path) -> None:
@@ -112,11 +115,20 @@ def collect(folder: Path) -> list[Board]:
 def _board(protocol: str, records: list[Record]) -> Board:
     scoring = Scoring.from_json(records[0].protocol.scoring)
     columns: tuple[Column, ...] = ("honest", "assisted", "oracle")
-    rows: dict[Column, list[Row]] = {
-        column: sorted(
-            (Row(column, aggregate, record) for record in records for aggregate in record.results.get(column, {})),
-            key=lambda row: (not row.ranked, row.metrics[scoring.metrics[0]], row.lifter),
-        )
+    every = [
+        Row(column, aggregate, record)
         for column in columns
-    }
-    return Board(protocol, scoring, records[0], {column: found for column, found in rows.items() if found})
+        for record in records
+        for aggregate in record.results.get(column, {})
+    ]
+    rows: dict[Column, list[Row]] = {}
+    samples: dict[Column, list[Row]] = {}
+    for row in sorted(every, key=lambda row: (columns.index(row.column), _order(row, scoring))):
+        (samples if row.aggregate in SAMPLE_AGGREGATES else rows).setdefault(row.column, []).append(row)
+    return Board(protocol, scoring, records[0], rows, samples)
+
+
+def _order(row: Row, scoring: Scoring) -> tuple[bool, float, str]:
+    """Ranked rows first, the best first; without the number that sorts, by name."""
+    by = scoring.samples[0] if row.aggregate in SAMPLE_AGGREGATES else scoring.metrics[0]
+    return not row.ranked, row.metrics.get(by, 0.0), row.lifter

@@ -8,6 +8,8 @@ from typing import Any
 from tabulate import tabulate
 
 from posebench.leaderboard.collect import Board, Row
+from posebench.leaderboard.samples import sample_rows, section
+from posebench.metrics.samples import SAMPLE_METRICS
 from posebench.metrics.table import METRICS
 from posebench.registry.plugins import OWN
 
@@ -73,6 +75,8 @@ def to_json(board: Board) -> str:
         "pseudo_truth": record.data.pseudo_truth,
         "rows": board_rows(board),
     }
+    if board.scoring.samples:
+        value["samples"] = sample_rows(board)
     return json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n"
 
 
@@ -82,13 +86,16 @@ def to_csv(board: Board) -> str:
     writer = csv.writer(out, lineterminator="\n")
     names = list(board.scoring.metrics)
     plain = ("column", "rank", "lifter", "aggregate", "domain", "granted", "window", "look_ahead", "parameters")
-    writer.writerow([*plain, *(f"{name} [{METRICS[name].unit}]" for name in names), "frames", "record"])
-    for row in board_rows(board):
+    units = {name: METRICS[name].unit for name in names}
+    units |= {name: SAMPLE_METRICS[name].unit or "1" for name in board.scoring.samples}
+    writer.writerow([*plain, *(f"{name} [{unit}]" for name, unit in units.items()), "frames", "record"])
+    together = [row_values(board, row, None) for rows in board.samples.values() for row in rows]
+    for row in [*board_rows(board), *together]:
         cells = [" ".join(v) if isinstance(v := row[key], list) else ("" if v is None else v) for key in plain]
         writer.writerow(
             [
                 *cells,
-                *(repr(row["metrics"][n]) if n in row["metrics"] else "" for n in names),
+                *(repr(row["metrics"][n]) if n in row["metrics"] else "" for n in units),
                 row["frames"],
                 row["record"],
             ]
@@ -96,8 +103,8 @@ def to_csv(board: Board) -> str:
     return out.getvalue()
 
 
-def to_markdown(board: Board) -> str:
-    """The board as a Markdown page: honest, assisted and oracle rows in tables of their own."""
+def to_markdown(board: Board, picture: str | None = None) -> str:
+    """The board as a Markdown page: honest, assisted and oracle rows in tables of their own; `picture` is a file beside it."""
     record, inputs = board.record, board.record.protocol.inputs
     plain = [name for name in board.scoring.metrics if METRICS[name].shown]
     form = f" in the form `{inputs['form']}`" if inputs["form"] else ""
@@ -141,6 +148,8 @@ def to_markdown(board: Board) -> str:
         ]
         parts.append(f"## {column.capitalize()}\n\n{COLUMN_NOTES[column]}\n")
         parts.append(tabulate(lines, headers=headers, tablefmt="github", disable_numparse=True) + "\n")
+    if text := section(board, picture):
+        parts.append(text)
     if others := _third_parties(board):
         table = tabulate(others, headers=("part", "provided by", "defined in"), tablefmt="github")
         parts.append(f"## Provided by third parties\n\n{table}\n")

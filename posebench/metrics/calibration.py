@@ -17,7 +17,7 @@ from posebench.metrics.position import joint_errors, same_shape
 
 #: 0, 0.05, ..., 1 (Platypose).
 QUANTILES = tuple(step / 20 for step in range(21))
-#: Samples x joints whose distances are sorted at a time, about 32 MB.
+#: Distances that are held at a time, 32 MB.
 CHUNK = 4_000_000
 
 
@@ -30,6 +30,11 @@ def observed_frequency(samples: Tensor, truth: Tensor, quantiles: Sequence[float
     calibration follows). A calibrated distribution observes every quantile as
     often as it says. Samples that all coincide observe 0 everywhere.
     """
+    return observed_counts(samples, truth, quantiles) / truth.shape[-3]
+
+
+def observed_counts(samples: Tensor, truth: Tensor, quantiles: Sequence[float] = QUANTILES) -> Tensor:
+    """How many poses `observed_frequency` is the share of: (..., quantiles, joints), whole numbers, which add up over poses."""
     same_shape(samples.select(-4, 0), truth)
     require_finite("Calibration", samples, truth)
     counted = torch.zeros((*samples.shape[:-4], len(quantiles), samples.shape[-2]), dtype=torch.float64)
@@ -41,7 +46,7 @@ def observed_frequency(samples: Tensor, truth: Tensor, quantiles: Sequence[float
         levels = torch.from_numpy(np.asarray(np.quantile(distances, quantiles, axis=-3)))
         nearer = joint_errors(true, centre).cpu() < levels
         counted += nearer.sum(dim=-2).movedim(0, -2)
-    return (counted / truth.shape[-3]).to(samples.device)
+    return counted.to(samples.device)
 
 
 def expected_calibration_error(observed: Tensor, quantiles: Sequence[float] = QUANTILES) -> Tensor:
@@ -51,9 +56,13 @@ def expected_calibration_error(observed: Tensor, quantiles: Sequence[float] = QU
     number of joints the median is the mean of the middle two (Platypose).
     """
     require_finite("ECE", observed)
-    typical = observed.double().quantile(0.5, dim=-1)
     levels = torch.tensor(quantiles, dtype=torch.float64, device=observed.device)
-    return (typical - levels).abs().mean(dim=-1)
+    return (typical_frequency(observed) - levels).abs().mean(dim=-1)
+
+
+def typical_frequency(observed: Tensor) -> Tensor:
+    """Median over joints of observed frequencies: (..., quantiles, joints) to (..., quantiles), what ECE compares."""
+    return observed.double().quantile(0.5, dim=-1)
 
 
 def energy_score(samples: Tensor, truth: Tensor) -> Tensor:
@@ -65,19 +74,30 @@ def energy_score(samples: Tensor, truth: Tensor) -> Tensor:
     negative, and MPJPE itself for a single sample.
     """
     require_finite("Energy score", samples, truth)
-    count, samples, truth = samples.shape[-4], samples.double(), truth.double()
+    samples, truth = samples.double(), truth.double()
     near = hypothesis_errors(samples, truth).mean(dim=-3)
-    poses, between = samples.unbind(dim=-4), torch.zeros_like(near)
-    for first in range(count):
-        for second in range(first + 1, count):
-            between += joint_errors(poses[first], poses[second])
-    return (near - between / count**2).mean(dim=-1)
+    chunks = max(1, math.ceil(near.numel() * samples.shape[-4] ** 2 / CHUNK))
+    apart = [_mean_distance(part.movedim(-4, -2)) for part in samples.chunk(chunks, dim=-3)]
+    return (near - torch.cat(apart, dim=-2) / 2).mean(dim=-1)
+
+
+def _mean_distance(points: Tensor) -> Tensor:
+    """Mean distance of all pairs, of points with themselves too: (..., samples, 3) to (...)."""
+    # Not by products of matrices, which lose half of the digits of a small distance.
+    distances = torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist")
+    mean: Tensor = distances.mean(dim=(-2, -1))
+    return mean
 
 
 def spread(samples: Tensor) -> Tensor:
-    """Standard deviation of the samples about their mean, mean over joints; (..., frames) mm.
+    """Standard deviation of the samples about their mean, mean over joints; (..., frames) mm: the mean of `joint_spread`."""
+    return joint_spread(samples).mean(dim=-1)
 
-    sqrt(mean_i |x_i - mean|^2) for each joint, of the population: 0 for one sample. By definition; says nothing about the truth.
+
+def joint_spread(samples: Tensor) -> Tensor:
+    """Standard deviation of the samples of every joint about their mean; (..., frames, joints) mm.
+
+    sqrt(mean_i |x_i - mean|^2), of the population: 0 for one sample. By definition; says nothing about the truth.
     """
     require_finite("Spread", samples)
-    return samples.var(dim=-4, correction=0).sum(dim=-1).sqrt().mean(dim=-1)
+    return samples.var(dim=-4, correction=0).sum(dim=-1).sqrt()

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
+from posebench.datasets.virtual_rig import RIGS
 from posebench.protocols import human36m, mpi3dhp, openbiomechanics, threedpw
-from posebench.protocols.open_sets import open_standard
+from posebench.protocols.open_sets import open_rules, open_transfer
 from posebench.protocols.protocol import ProtocolFamily
 from posebench.registry.entries import unknown_name
 
@@ -13,11 +14,11 @@ MAKERS: dict[str, Callable[[], list[ProtocolFamily]]] = {
     "mpi3dhp": mpi3dhp.families,
     "3dpw": threedpw.families,
     "openbiomechanics": openbiomechanics.families,
-    "procedural": lambda: [open_standard("procedural", "gt")],
-    "hdm05": lambda: [open_standard("hdm05", "simulated")],
-    "cmu": lambda: [open_standard("cmu", "simulated")],
-    "pose2sim": lambda: [open_standard("pose2sim", "openpose", stored=("openpose", "openpose-raw"))],
-    "arrays": lambda: [open_standard("arrays", "gt", own_sources=True)],
+    "procedural": lambda: open_rules("procedural", "gt"),
+    "hdm05": lambda: open_rules("hdm05", "simulated") + [open_transfer("hdm05", rig) for rig in ("", *RIGS)],
+    "cmu": lambda: open_rules("cmu", "simulated"),
+    "pose2sim": lambda: open_rules("pose2sim", "openpose", stored=("openpose", "openpose-raw")),
+    "arrays": lambda: open_rules("arrays", "gt", own_sources=True),
 }
 
 

@@ -1,11 +1,18 @@
 """From the statistics of sequences to the numbers of a table, the same bits for any sharding and any order of arrival."""
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import product
+
+import torch
+from torch import Tensor
 
 from posebench.errors import UsageError
+from posebench.metrics.calibration import expected_calibration_error
+from posebench.metrics.samples import ECE, SAMPLE_AGGREGATES, SAMPLES
 from posebench.protocols.protocol import Scoring
+from posebench.protocols.sample_scoring import Observed
 from posebench.protocols.scoring import SequenceStatistics, Statistic
 
 #: aggregate -> metric -> number
@@ -19,6 +26,16 @@ class ScoredSequence:
     id: str
     clip: str
     statistics: SequenceStatistics
+    observed: dict[str, Observed] = field(default_factory=dict)
+    """Of each action, where the rule asks for a calibration error."""
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one sequence has of one group."""
+
+    statistics: dict[str, dict[str, Statistic]]
+    observed: Observed | None
 
 
 @dataclass(frozen=True)
@@ -41,10 +58,11 @@ def combine(scoring: Scoring, rows: Iterable[ScoredSequence]) -> Headline:
     ordered = sorted(rows, key=lambda row: row.id)
     if not ordered:
         raise UsageError("There are no scored sequences to combine.")
-    groups: dict[str, list[dict[str, dict[str, Statistic]]]] = {}
+    groups: dict[str, list[_Part]] = {}
     for row in ordered:
         for action, statistics in row.statistics.items():
-            groups.setdefault(row.clip if scoring.averaging == "clips" else action, []).append(statistics)
+            part = _Part(statistics, row.observed.get(action))
+            groups.setdefault(row.clip if scoring.averaging == "clips" else action, []).append(part)
     by_group = {name: _ratios(scoring, groups[name]) for name in sorted(groups)}
     if scoring.averaging == "frames":
         return Headline(_ratios(scoring, [part for parts in groups.values() for part in parts]), by_group)
@@ -58,25 +76,40 @@ def _mean_of_groups(scoring: Scoring, by_group: dict[str, Numbers]) -> Numbers:
             f"The rule {scoring.rule!r} has no weight for {sorted(missing)[0]!r}; it has {', '.join(weights)}."
         )
     overall: Numbers = {}
-    for aggregate in scoring.aggregates:
-        for metric in scoring.metrics:
-            found = [
-                (numbers[aggregate][metric], weights[name])
-                for name, numbers in by_group.items()
-                if metric in numbers.get(aggregate, {})
-            ]
-            if found:
-                total = math.fsum(value * weight for value, weight in found)
-                overall.setdefault(aggregate, {})[metric] = total / math.fsum(weight for _, weight in found)
+    for aggregate, metric in _named(scoring):
+        found = [
+            (numbers[aggregate][metric], weights[name])
+            for name, numbers in by_group.items()
+            if metric in numbers.get(aggregate, {})
+        ]
+        if found:
+            total = math.fsum(value * weight for value, weight in found)
+            overall.setdefault(aggregate, {})[metric] = total / math.fsum(weight for _, weight in found)
     return overall
 
 
-def _ratios(scoring: Scoring, parts: list[dict[str, dict[str, Statistic]]]) -> Numbers:
+def _ratios(scoring: Scoring, parts: list[_Part]) -> Numbers:
     result: Numbers = {}
-    for aggregate in scoring.aggregates:
-        for metric in scoring.metrics:
-            found = [part[aggregate][metric] for part in parts if metric in part.get(aggregate, {})]
-            weight = math.fsum(statistic.weight for statistic in found)
-            if weight:
-                result.setdefault(aggregate, {})[metric] = math.fsum(statistic.sum for statistic in found) / weight
+    for aggregate, metric in _named(scoring):
+        found = [part.statistics[aggregate][metric] for part in parts if metric in part.statistics.get(aggregate, {})]
+        weight = math.fsum(statistic.weight for statistic in found)
+        if weight:
+            result.setdefault(aggregate, {})[metric] = math.fsum(statistic.sum for statistic in found) / weight
+    counted = [part.observed for part in parts if part.observed is not None]
+    if counted:
+        result.setdefault(SAMPLES, {})[ECE] = float(expected_calibration_error(observed_share(counted)))
     return result
+
+
+def observed_share(counted: Iterable[Observed]) -> Tensor:
+    """(quantiles, joints): how often the truth was within each quantile of the hypotheses, over all that was counted."""
+    whole = list(counted)
+    counts = torch.tensor([part.counts for part in whole], dtype=torch.float64).sum(dim=0)
+    share: Tensor = counts / sum(part.frames for part in whole)
+    return share
+
+
+def _named(scoring: Scoring) -> Iterator[tuple[str, str]]:
+    """Every aggregate with every metric that it can have, in the order of tables."""
+    yield from product(scoring.aggregates, scoring.metrics)
+    yield from product(SAMPLE_AGGREGATES, scoring.samples)

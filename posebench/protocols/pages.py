@@ -1,9 +1,10 @@
 """A protocol's page, generated from its value: `docs/protocols/` holds nothing that the code does not say."""
 
 from posebench.metrics.hypotheses import AGGREGATES, AssistedAggregate, HonestAggregate
+from posebench.metrics.samples import PLACED, SAMPLE_METRICS, SAMPLES
 from posebench.metrics.table import METRICS
 from posebench.prediction.spec import ASSISTING
-from posebench.protocols.protocol import ProtocolFamily
+from posebench.protocols.protocol import ProtocolFamily, Scoring
 from posebench.registry.decorators import DATASETS
 
 _ROOT = {
@@ -81,7 +82,27 @@ def protocol_page(family: ProtocolFamily) -> str:
         )
     lines += ["", "| hypotheses become one pose by | column |", "| --- | --- |"]
     lines += [f"| `{name}`: {AGGREGATES[name].title} | {_column(name)} |" for name in scoring.aggregates]
+    if scoring.samples:
+        lines += _samples(scoring)
     return "\n".join([*lines, ""])
+
+
+def _samples(scoring: Scoring) -> list[str]:
+    """What is said of all hypotheses together."""
+    better = {True: "lower", False: "higher", None: "–"}
+    lines = ["", "## Hypotheses as samples", "", "| metric of all hypotheses | unit | better | what it is |"]
+    lines.append("| --- | --- | --- | --- |")
+    for metric in (SAMPLE_METRICS[name] for name in scoring.samples):
+        lines.append(
+            f"| {metric.title} (`{metric.name}`) | {metric.unit or '–'} | {better[metric.lower_is_better]} | {metric.what} |"
+        )
+    lines += [
+        "",
+        f"They stand under `{SAMPLES}`: honest, assisted if the lifter was granted a true lens, root or label. What needs a "
+        "root and a lens is told there of a lifter that gives both, and of every lifter, with the true ones, under "
+        f"`{PLACED}`: assisted. Weighted hypotheses are refused.",
+    ]
+    return lines
 
 
 def index_page(families: list[ProtocolFamily]) -> str:

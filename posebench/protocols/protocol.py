@@ -52,6 +52,8 @@ class Scoring:
         Names in `posebench.metrics.table.METRICS`, the headline first.
     `aggregates`
         Names in `posebench.metrics.hypotheses.AGGREGATES`: how several hypotheses become one pose.
+    `samples`
+        Names in `posebench.metrics.samples.SAMPLE_METRICS`: what is said of all hypotheses together; empty for nothing.
     """
 
     rule: str
@@ -69,6 +71,7 @@ class Scoring:
     group_weights: tuple[tuple[str, int], ...]
     metrics: tuple[str, ...]
     aggregates: tuple[str, ...]
+    samples: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.averaging == "frames" and self.group_weights:
@@ -82,6 +85,8 @@ class Scoring:
     def to_json(self) -> dict[str, Any]:
         """Plain values, as stored in records."""
         values = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        if not self.samples:
+            del values["samples"]  # so that the hash of a rule without them is what it was before there were any
         return {**values, "group_weights": [list(pair) for pair in self.group_weights]}
 
     @classmethod

@@ -3,16 +3,14 @@
 import math
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from posebench.cameras import distort
-from posebench.datasets.sequence import IMAGE25D, UNLABELLED, Sequence
-from posebench.errors import DataDamagedError, NotFiniteError, UsageError
+from posebench.datasets.sequence import UNLABELLED, Sequence
+from posebench.errors import UsageError
 from posebench.inputs.frames import WantedFrames
 from posebench.inputs.keypoints import Keypoints
 from posebench.metrics.hypotheses import (
@@ -27,6 +25,7 @@ from posebench.metrics.table import METRICS
 from posebench.metrics.thresholds import MPI3DHP_GROUPS
 from posebench.prediction.folder import SequencePrediction
 from posebench.protocols.protocol import Scoring
+from posebench.protocols.scored_poses import read_poses, reproject
 from posebench.skeletons import MPI_INF_3DHP_17, Skeleton
 
 
@@ -66,36 +65,18 @@ def score_sequence(
     sequence, and `UsageError` for what the rule cannot score.
     """
     where = sequence.info.id
-    if sequence.skeleton.name != scoring.skeleton:
-        raise UsageError(
-            f"{scoring.rule!r} scores the joint set {scoring.skeleton}, and {where} has {sequence.skeleton.name}."
-        )
-    rows = _scored_rows(scoring, prediction, wanted, tail, where)
-    frames = prediction.frame[rows]
-    absolute = torch.from_numpy(_true_poses(scoring, sequence)[frames]).double()
-    root = sequence.skeleton.root
-    truth = absolute - absolute[:, root : root + 1]
-    poses = torch.from_numpy(prediction.poses[:, rows]).double()
-    estimated = _estimated_root(prediction, rows, poses, space, root)
-    if space == "image25d":
-        poses = _image25d_to_mm(poses, scoring, sequence, frames)
-    poses = _root_relative(poses, space, scoring, root)
-    weight = None if prediction.weight is None else torch.from_numpy(prediction.weight[:, rows]).double()
-    for name, values in (("predictions", poses), ("true poses", truth)):
-        if not torch.isfinite(values).all():
-            raise NotFiniteError(f"The {name} of sequence {where} hold NaN or infinity; nothing was scored.")
-    if poses.shape[2:] != truth.shape[1:]:
-        raise UsageError(f"The predictions of {where} have {poses.shape[2]} joints, the data set has {truth.shape[1]}.")
+    shown = read_poses(scoring, sequence, prediction, wanted, space=space, tail=tail)
+    poses, truth, frames = shown.poses, shown.truth, shown.frames
     statistics: SequenceStatistics = {}
     for name in scoring.aggregates:
         aggregate = AGGREGATES[name]
         if isinstance(aggregate, HonestAggregate):
-            choose = partial(_honest, aggregate, weight)
+            choose = partial(_honest, aggregate, shown.weight)
         elif poses.shape[0] < (aggregate.least if isinstance(aggregate, OracleSelection) else 2):
             continue  # too few hypotheses to choose from
         elif isinstance(aggregate, AssistedAggregate):
             seen = _seen(keypoints, frames, scoring, where)
-            choose = partial(_assisted, aggregate, _reproject(poses + absolute[:, root : root + 1], sequence), seen)
+            choose = partial(_assisted, aggregate, reproject(shown.at_true_root, sequence.camera.lens), seen)
         else:
             choose = partial(_oracle, aggregate, truth)
         chosen = choose(poses)
@@ -103,7 +84,7 @@ def score_sequence(
         if scoring.aligned == "hypotheses" and not isinstance(aggregate, HonestAggregate):
             aligned = choose(align_hypotheses(poses, truth))
         # Camera-space poses, where the lifter said where the person stands.
-        placed = None if estimated is None else (chosen + estimated, absolute)
+        placed = None if shown.estimated is None else (chosen + shown.estimated, shown.absolute)
         for action, metrics in _measure(scoring, sequence, frames, chosen, truth, aligned, placed).items():
             statistics.setdefault(action, {})[name] = metrics
     return statistics
@@ -121,72 +102,10 @@ def _oracle(aggregate: OracleSelection, truth: Tensor, poses: Tensor) -> Tensor:
     return aggregate.select(poses, truth)
 
 
-def _true_poses(scoring: Scoring, sequence: Sequence) -> npt.NDArray[np.floating[Any]]:
-    if scoring.truth == sequence.truth:
-        return sequence.poses
-    if scoring.truth not in sequence.truths:
-        raise UsageError(
-            f"{scoring.rule!r} scores against {scoring.truth!r}, which {sequence.info.dataset} does not have here "
-            f"(it has {', '.join((sequence.truth, *sequence.truths))}); choose a rule with one of these."
-        )
-    return sequence.truths[scoring.truth]
-
-
-def _scored_rows(
-    scoring: Scoring, prediction: SequencePrediction, wanted: WantedFrames, tail: str, where: str
-) -> npt.NDArray[np.int64]:
-    """The rows that count, once it is sure that every wanted frame was predicted and no other."""
-    frames, first = np.unique(prediction.frame, return_index=True)
-    repeated = len(frames) < len(prediction.frame)
-    if not np.array_equal(frames, wanted.frames) or (repeated and tail != "overlap-chunk"):
-        raise DataDamagedError(
-            f"The predictions of {where} hold {len(prediction.frame)} rows for {len(frames)} frames, the protocol wants each of "
-            f"{len(wanted.frames)} frames{' at least' if tail == 'overlap-chunk' else ''} once; predict it again."
-        )
-    return np.arange(len(prediction.frame)) if scoring.repeats == "all" else first
-
-
-def _estimated_root(
-    prediction: SequencePrediction, rows: npt.NDArray[np.int64], poses: Tensor, space: str, root: int
-) -> Tensor | None:
-    """(rows, 1, 3) camera mm: the root that the lifter estimated, of absolute hypotheses their mean; None without one."""
-    if prediction.root is not None:
-        return torch.from_numpy(prediction.root[rows]).double()[:, None]
-    return poses[:, :, root : root + 1].mean(dim=0) if space == "camera" else None
-
-
-def _image25d_to_mm(poses: Tensor, scoring: Scoring, sequence: Sequence, frames: npt.NDArray[np.int64]) -> Tensor:
-    """Pixels and scaled depth to the owner's 2.5D millimetres (MotionBERT, train.py: `pred *= factor`)."""
-    if scoring.truth != IMAGE25D or sequence.image_scale is None:
-        raise UsageError(
-            f"The predictions of {sequence.info.id} are in the space 'image25d', and {scoring.rule!r} scores millimetres; "
-            "choose a rule with the 2.5D ground truth."
-        )
-    return poses * torch.from_numpy(sequence.image_scale[frames]).double()[:, None, None]
-
-
-def _root_relative(poses: Tensor, space: str, scoring: Scoring, root: int) -> Tensor:
-    own = poses[..., root : root + 1, :]
-    # Absolute poses have their own root for an origin, whatever the rule does with that of relative ones.
-    if space != "root_relative" or scoring.root == "subtracted":
-        return poses - own
-    if scoring.root == "zeroed":
-        poses = poses.clone()
-        poses[..., root, :] = 0
-    return poses
-
-
 def _seen(keypoints: Keypoints | None, frames: npt.NDArray[np.int64], scoring: Scoring, where: str) -> Tensor:
     if keypoints is None:
         raise UsageError(f"{scoring.rule!r} needs the 2D keypoints of {where}, and none were given.")
     return torch.from_numpy(keypoints.pixels[frames]).double()
-
-
-def _reproject(poses: Tensor, sequence: Sequence) -> Tensor:
-    """Absolute poses (..., joints, 3) mm to pixels (..., joints, 2) through the sequence's true camera."""
-    lens = torch.tensor(sequence.camera.lens, dtype=torch.float64)
-    x, y = distort(poses[..., 0] / poses[..., 2], poses[..., 1] / poses[..., 2], lens)
-    return torch.stack([x * lens[0] + lens[2], y * lens[1] + lens[3]], dim=-1)
 
 
 def _measure(

@@ -23,6 +23,7 @@ FIELD_ORDER = (
     "averaging",
     "group_weights",
     "aggregates",
+    "samples",
 )
 
 
@@ -152,4 +153,9 @@ def _describe(name: str, before: object, after: object) -> str:
         return f"{len(after)} instead of {len(before)} {what}"  # type: ignore[arg-type]
     if isinstance(after, str):
         return f"{name}: {after} instead of {before}"
-    return {"left_out": "other clips left out", "metrics": "other metrics", "aggregates": "other aggregates"}[name]
+    return {
+        "left_out": "other clips left out",
+        "metrics": "other metrics",
+        "aggregates": "other aggregates",
+        "samples": "other metrics of all hypotheses together",
+    }[name]

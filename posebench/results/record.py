@@ -174,6 +174,13 @@ class EnvironmentPart(_Part):
     threads: int
 
 
+class ObservedPart(_Part):
+    """In how many of `frames` the truth was within each quantile of the hypotheses: `counts[quantile][joint]`."""
+
+    frames: int
+    counts: tuple[tuple[int, ...], ...]
+
+
 class SequencePart(_Part):
     """The additive statistics of one sequence: `statistics[action][aggregate][metric] = (sum, weight)`."""
 
@@ -185,6 +192,8 @@ class SequencePart(_Part):
     frames: int
     interpolated: int
     statistics: dict[str, dict[str, dict[str, tuple[float, float]]]]
+    observed: dict[str, ObservedPart] | None = None
+    """By action, where the rule asks for a calibration error."""
 
 
 class Record(_Part):
@@ -240,6 +249,9 @@ def record_json(record: Record) -> str:
     """The JSON text of a record: indented, but one line a sequence so that files stay readable and diffs small."""
     value = record.model_dump(mode="json")
     rows = value.pop("sequences")
+    for row in rows:
+        if row["observed"] is None:
+            del row["observed"]
     head = json.dumps(value, indent=1, allow_nan=False)
     body = ",\n  ".join(json.dumps(row, allow_nan=False) for row in rows)
     return f'{head[:-2]},\n "sequences": [\n  {body}\n ]\n}}\n'

@@ -10,12 +10,14 @@ from posebench.inputs.frames import wanted_frames
 from posebench.inputs.missing import interpolate_missing
 from posebench.inputs.sources import find_source
 from posebench.metrics.hypotheses import AGGREGATES, AssistedAggregate, OracleSelection
+from posebench.metrics.samples import PLACED, SAMPLE_AGGREGATES
 from posebench.prediction.folder import PredictionFolder
 from posebench.prediction.spec import ASSISTING
 from posebench.protocols.headline import Headline, ScoredSequence, combine
 from posebench.protocols.protocol import Protocol, Scoring
+from posebench.protocols.sample_scoring import Observed, score_samples
 from posebench.protocols.scoring import SequenceStatistics, Statistic, needs_keypoints, score_sequence
-from posebench.results.record import Column, SequencePart
+from posebench.results.record import Column, ObservedPart, SequencePart
 
 Progress = Callable[[int, int], None]
 
@@ -67,11 +69,22 @@ def score_predictions(
         hypotheses = prediction.poses.shape[0]
         sequence = dataset.read(item.info)
         keypoints = None
-        if hypotheses > 1 and needs_keypoints(protocol.scoring):
+        if protocol.scoring.samples or (hypotheses > 1 and needs_keypoints(protocol.scoring)):
             keypoints, _ = interpolate_missing(find_source(made.inputs.source).read(sequence), item.info.id)
         statistics = score_sequence(
             protocol.scoring, sequence, prediction, item, space=made.space, tail=made.tail, keypoints=keypoints
         )
+        observed = None
+        if protocol.scoring.samples and keypoints is not None:
+            samples = score_samples(
+                protocol.scoring, sequence, prediction, item, space=made.space, tail=made.tail, keypoints=keypoints
+            )
+            for action, aggregates in samples.statistics.items():
+                statistics[action].update(aggregates)
+            observed = {
+                action: ObservedPart(frames=counted.frames, counts=counted.counts)
+                for action, counted in samples.observed.items()
+            }
         rows.append(
             SequencePart(
                 id=item.info.id,
@@ -88,6 +101,7 @@ def score_predictions(
                     }
                     for action, aggregates in statistics.items()
                 },
+                observed=observed or None,
             )
         )
         if progress:
@@ -98,7 +112,12 @@ def score_predictions(
 
 def headline_of(scoring: Scoring, rows: list[SequencePart] | tuple[SequencePart, ...]) -> Headline:
     """The headline of recorded rows: what a leaderboard recomputes before it believes a record."""
-    return combine(scoring, (ScoredSequence(row.id, row.clip, _statistics(row)) for row in rows))
+    return combine(scoring, (ScoredSequence(row.id, row.clip, _statistics(row), observed_of(row)) for row in rows))
+
+
+def observed_of(row: SequencePart) -> dict[str, Observed]:
+    """By action, what the calibration error is made of; empty where the rule does not ask for it."""
+    return {action: Observed(part.frames, part.counts) for action, part in (row.observed or {}).items()}
 
 
 def _statistics(row: SequencePart) -> SequenceStatistics:
@@ -113,6 +132,9 @@ def _statistics(row: SequencePart) -> SequenceStatistics:
 
 def column_of(aggregate: str, granted: tuple[str, ...]) -> Column:
     """Which column an aggregate's numbers stand in, given what the lifter was handed."""
+    if aggregate in SAMPLE_AGGREGATES:
+        # None is chosen with the truth; the true root and lens assist.
+        return "assisted" if aggregate == PLACED or ASSISTING.intersection(granted) else "honest"
     kind = AGGREGATES[aggregate]
     if isinstance(kind, OracleSelection):
         return "oracle"

@@ -86,7 +86,8 @@ def test_info_says_everything_and_is_what_the_other_info_says(
     assert value["licence"] == "CC BY-SA 3.0"
     assert value["default protocol"] == "hdm05/standard"
     assert "Müller" in value["citation"]
-    (form,) = value["forms"]
+    form, *rigs = value["forms"]
+    assert not any(rig["prepared"] for rig in rigs)
     assert form["splits"]["test"] == {"sequences": 8, "camera frames": (18 + 15) * 4}
     assert len(form["fingerprint"]) == 64
     assert Path(form["store"]).exists()

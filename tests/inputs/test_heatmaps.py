@@ -485,3 +485,29 @@ def test_the_description_has_every_number(module: ModuleType, key: str) -> None:
     assert told["crop"]["hold_seconds"] == HOLD_SECONDS
     assert told["version"] == heatmaps.HEATMAP_VERSION
     assert json.loads(json.dumps(told)) == told
+
+
+def test_deviations_are_those_of_the_normals_that_the_maps_are_drawn_of() -> None:
+    # One mode and next to no background: the logarithm of a map falls with half the squared distance.
+    pixels = np.random.RandomState(0).uniform(300, 700, (2, 17, 2)).astype(np.float32)
+    confidence = np.full((2, 17), 0.61, np.float32)
+    confidence[1, 4] = 0
+    built = BuiltHeatmaps(Keypoints(pixels, confidence, (1000, 1000)), HUMAN36M_17, info(2))
+    maps = built.read(np.array([0]))[0]
+    box = built.crop[0]
+    step = (box[2] - box[0]) / SIDE
+    for joint in range(17):
+        row, column = np.unravel_index(maps[joint].argmax(), (SIDE, SIDE))
+        cells = np.array([(column + dx, row + dy) for dx in (-1, 0, 1) for dy in (-1, 0, 1)])
+        inside = ((cells >= 0) & (cells < SIDE)).all(axis=1)
+        cells = cells[inside]
+        places = box[:2] + (cells + 0.5) * step
+        shown = np.repeat(places[:, None, None], 17, axis=2)
+        away = built.deviations(np.array([0]), shown)[:, 0, joint]
+        background = built._modes.background[0, joint] / SIDE**2
+        density = np.log(maps[joint][cells[:, 1], cells[:, 0]] - background)
+        np.testing.assert_allclose(density - density[0], -(away**2 - away[0] ** 2) / 2, atol=2e-3)
+    at = built.deviations(np.array([0, 1]), pixels)
+    np.testing.assert_allclose(at[0], 0, atol=1e-4)
+    assert np.isnan(at[1]).tolist() == [joint == 4 for joint in range(17)]
+    assert built.deviations(np.array([0]), np.full((1, 17, 2), np.inf)).tolist() == [[np.inf] * 17]

@@ -84,6 +84,12 @@ SMALL_LIFTERS = (
         compiled="network",
         variant="motion",
     ),
+    SmallLifter(
+        "with_noise",
+        {"of": "mixste", "lifter": TRANSFORMER, "spread_mm": 50.0, "hypotheses": 2, "steps": 1, "flip": True},
+        generative=True,
+        compiled="poses",
+    ),
 )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from posebench.files import replace_whole
+from posebench.metrics.hypotheses import AGGREGATES
 from zoo.studies.evidence import HONEST, Evidence
 from zoo.studies.study import Study, Sweep
 
@@ -49,6 +50,7 @@ def points_of(sweep: Sweep, evidence: Evidence) -> list[Point]:
             )
             for column, aggregates in record.results.items()
             for aggregate, numbers in aggregates.items()
+            if aggregate in AGGREGATES
         ]
     return found
 

@@ -11,6 +11,7 @@ from posebench.results.record import Asked
 from posebench.sweeps.recorded import Recorded, evaluate_unless_recorded
 from zoo.studies.evidence import Evidence, card_of, read_evidence, records_of
 from zoo.studies.study import Run, Study
+from zoo.studies.transfer import Transfer, read_transfer_evidence
 from zoo.training.origin import verify_card, verify_weights
 from zoo.training.progress import Reporter
 
@@ -45,6 +46,26 @@ def evaluate_study(study: Study, runs: Path, folder: Path, device: str, reporter
         for run in missing:
             error = _evaluate(study, run, weights, folder, device, reporter)
             reporter.say(f"{head}: {_words(run)}: {error:.1f} mm")
+
+
+def evaluate_transfer(study: Transfer, folder: Path, device: str, reporter: Reporter) -> None:
+    """Make every record that a study of transfer lacks, of the lifters' registered weights, into `folder/records`.
+
+    After an interruption the same call goes on, within a data set too. Raises what `evaluate_unless_recorded` raises.
+    """
+    evidence = read_transfer_evidence(study, folder)
+    for run in study.runs:
+        row = study.row(run.row)
+        if run in evidence:
+            continue
+        asked = Asked(
+            model=row.model, protocol=run.protocol, dataset=None, keypoints=None, limit=None, device=device,
+            batch_size=None, flip=None, resample=False, seed=0, hypotheses=row.hypotheses, steps=row.steps,
+        )  # fmt: skip
+        progress = _shown(reporter, f"{row.name}, {run.protocol}")
+        record = evaluate_unless_recorded(prepare(asked, None, progress), folder / "records", Recorded({}), progress)
+        error = next(iter(record.results.values()))["p-agg"]["mpjpe"]
+        reporter.say(f"{row.name}: {run.protocol}: {error:.1f} mm")
 
 
 def _refuse_others(evidence: Evidence, tag: str, folder: Path, sha256: str) -> None:

@@ -104,6 +104,48 @@ def difference(runs: Sequence[ClipSums], others: Sequence[ClipSums]) -> Differen
     return Difference(value, (float(low), float(high)))
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """A number and what it is in each draw (draws,): made of others by arithmetic, draw by draw.
+
+    Numbers of the same clips are drawn together, those of other actions for themselves. `values` is None where no
+    action has two clips.
+    """
+
+    value: float
+    values: Array | None
+
+    def __sub__(self, other: "Drawn") -> "Drawn":
+        return Drawn(self.value - other.value, _both(np.subtract, self, other))
+
+    def __truediv__(self, other: "Drawn") -> "Drawn":
+        return Drawn(self.value / other.value, _both(np.divide, self, other))
+
+    def __rmul__(self, factor: float) -> "Drawn":
+        return Drawn(factor * self.value, None if self.values is None else factor * self.values)
+
+
+def draw(run: ClipSums) -> Drawn:
+    """The headline of one record, in every draw of its clips."""
+    alone = len(set(run.actions)) == len(run.actions)
+    return Drawn(mean([run]), None if alone else run.headline(_draws(run.actions)))
+
+
+def interval(drawn: Drawn) -> tuple[float, float] | None:
+    """The middle of the draws; None without any."""
+    if drawn.values is None:
+        return None
+    low, high = np.percentile(drawn.values, MIDDLE)
+    return float(low), float(high)
+
+
+def _both(function: np.ufunc, one: Drawn, other: Drawn) -> Array | None:
+    if one.values is None or other.values is None:
+        return None
+    values: Array = function(one.values, other.values)
+    return values
+
+
 def _headline(runs: Sequence[ClipSums], counts: Array) -> Array:
     return np.mean([run.headline(counts) for run in runs], axis=0)  # type: ignore[no-any-return]
 

@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
-from posebench.errors import DataMissingError
+from posebench.errors import DataMissingError, UsageError
 from posebench.prediction.run_options import samples
 from posebench.protocols.resolve import resolve_protocol
 from posebench.registry.resolve import resolve_model
@@ -154,4 +154,6 @@ def load_study(name: str) -> Study:
     if not path.is_file():
         names = ", ".join(sorted(file.stem for file in STUDIES.glob("*.yaml")))
         raise DataMissingError(f"There is no study {name!r}; there are: {names}.")
-    return validated(Study, {"name": name, **read_mapping(path, "study")}, f"study {path.name}")
+    if "comparisons" in (value := read_mapping(path, "study")):
+        raise UsageError(f"{name} is a study of transfer: run `python -m zoo transfer`.")
+    return validated(Study, {"name": name, **value}, f"study {path.name}")

@@ -1,4 +1,4 @@
-"""OpenBiomechanics: 17 pitches and a swing, marker motion capture at 360 Hz, seen by three virtual broadcast cameras.
+"""OpenBiomechanics: 17 pitches and a swing, marker motion capture at 360 Hz, seen by virtual cameras, a broadcast's first.
 
 Source: K. W. Wasserberger, A. C. Brady, D. M. Besky, B. R. Jones, K. J. Boddy, The OpenBiomechanics Project: The open
 source initiative for anonymized, elite-level athletic motion capture data, 2022 (Driveline Baseball).
@@ -16,6 +16,7 @@ from posebench.datasets.openbiomechanics.checks import (
     FRAMES,
     HEIGHT_MM,
     SPEED_LIMIT,
+    by_rate,
     check_handedness,
     check_phases,
     check_pitchers,
@@ -34,11 +35,15 @@ from posebench.datasets.verification import (
     check_inside_image,
     check_speeds,
 )
+from posebench.datasets.virtual_rig import RIG, RIGS, virtual_cameras
 from posebench.skeletons import HUMAN36M_17
+
+#: Rigs of four cameras about the pitcher, by form.
+INDOOR_RIGS = {"rig": RIG, **RIGS}
 
 
 class OpenBiomechanics(Adapter):
-    """The benchmark's 18 recordings of the OpenBiomechanics Project, at 60, 30 and 360 Hz."""
+    """The benchmark's 18 recordings of the OpenBiomechanics Project, at 60, 30 and 360 Hz, and at 60 Hz by indoor rigs."""
 
     name = "openbiomechanics"
     version = "1"
@@ -46,10 +51,12 @@ class OpenBiomechanics(Adapter):
         Form("", HUMAN36M_17, 60.0),
         Form("30hz", HUMAN36M_17, 30.0),
         Form("360hz", HUMAN36M_17, RECORDED_FPS),
+        # Seen by the virtual rigs of HDM05 instead of a broadcast's cameras: its own, and each of the others.
+        *(Form(name, HUMAN36M_17, 60.0, when_wanted=True) for name in INDOOR_RIGS),
     )
 
     def found(self, source: Path | None) -> tuple[Form, ...]:
-        """Every frame rate; raises when no recording is there."""
+        """Every frame rate and rig; raises when no recording is there."""
         find_recordings(source)
         return self.forms
 
@@ -74,12 +81,12 @@ class OpenBiomechanics(Adapter):
             check_throwing_arm(dataset),
             check_phases(dataset),
             check_pitchers(dataset),
-            check_frame_counts(dataset, FRAMES[dataset.form]),
+            check_frame_counts(dataset, by_rate(FRAMES, dataset)),
         ]
 
 
 def _clip(recording: Recording, path: Path, form: Form) -> Clip:
-    step = round(RECORDED_FPS / form.fps)
+    step, rig = round(RECORDED_FPS / form.fps), INDOOR_RIGS.get(form.name)
     markers = read_markers(path, MARKERS)
     world = human36m_joints(markers)
     metadata = {"file": f"{recording.stem}.c3d", **recording.described}
@@ -96,7 +103,7 @@ def _clip(recording: Recording, path: Path, form: Form) -> Clip:
         action=recording.action,
         name=recording.clip,
         split=recording.split,
-        views=seen_by(broadcast_cameras()),
+        views=seen_by(broadcast_cameras() if rig is None else virtual_cameras(world, rig)),
         world=world[::step],
         metadata=metadata,
     )
