@@ -15,7 +15,9 @@ from posebench.inputs import heatmaps
 from posebench.inputs.frames import WantedFrames, wanted_frames
 from posebench.inputs.sources import find_source
 from posebench.inputs.spec import InputsSpec
+from posebench.prediction.compiled import Compiled, strict_compilation
 from posebench.prediction.create import LoadedLifter
+from posebench.prediction.fast import PLAIN, FastPlan, choose_fast, filled_batch
 from posebench.prediction.flip import check_flip
 from posebench.prediction.folder import PredictionFolder, PredictionManifest, SequencePrediction
 from posebench.prediction.folder_writer import FolderWriter
@@ -46,6 +48,8 @@ class RunSettings:
     limit: int | None = None
     seed: int = 0
     precision: Precision = "fp32"
+    fast: bool = False
+    """Faster by what `posebench.prediction.fast` chooses."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ class RunPlan:
     device: torch.device
     manifest: PredictionManifest
     wanted: list[WantedFrames]
+    fast: FastPlan = PLAIN
 
     @property
     def resolved(self) -> RunSettings:
@@ -132,10 +137,15 @@ def plan_run(lifter: LoadedLifter, dataset: Dataset, inputs: InputsSpec, setting
     if settings.batch_size is not None and settings.batch_size < 1:
         raise UsageError(f"--batch-size is {settings.batch_size}; give 1 window or more, or 'auto'.")
     device = choose_device(settings.device)
+    fast = choose_fast(lifter, device, settings.precision) if settings.fast else PLAIN
+    wanted = wanted_frames(dataset, inputs, settings.limit)
+    size = settings.batch_size or auto_batch_size(device, lifter)
+    if fast.graphs and settings.batch_size is None:
+        size = filled_batch(size, spec, [item.info.frames for item in wanted])
     manifest = PredictionManifest(
         lifter=lifter.name,
         config=lifter.config,
-        settings=_resolved(settings, lifter),
+        settings=_resolved(settings, lifter, fast),
         weights_sha256=lifter.weights.sha256 if lifter.weights else None,
         code_sha256=lifter.code_sha256,
         space=spec.space,
@@ -148,10 +158,10 @@ def plan_run(lifter: LoadedLifter, dataset: Dataset, inputs: InputsSpec, setting
         frame_list_sha256=read_frame_list(dataset, inputs.frame_list).sha256 if inputs.frame_list else None,
         limit=settings.limit,
         seed=settings.seed,
-        batch_size=settings.batch_size or auto_batch_size(device, lifter),
+        batch_size=size,
         device=device.type,
     )
-    return RunPlan(lifter, dataset, settings, joints, device, manifest, wanted_frames(dataset, inputs, settings.limit))
+    return RunPlan(lifter, dataset, settings, joints, device, manifest, wanted, fast)
 
 
 class Predictor:
@@ -163,6 +173,9 @@ class Predictor:
         plan.lifter.module.to(plan.device)
         if plan.lifter.spec.fitted:
             fit_on_training_split(plan.lifter, plan.dataset)
+        self._lifter = plan.lifter
+        if plan.fast.graphs:
+            self._lifter = replace(plan.lifter, module=Compiled(plan.lifter.module, graphs=True))
         self._source = find_source(plan.manifest.inputs.source)
         # TF32 is a GPU's; switching it costs a CPU a part in a thousand of a small lifter's pass.
         self._exact = full_float32 if plan.device.type == "cuda" else nullcontext
@@ -171,11 +184,12 @@ class Predictor:
     def lift(self, item: WantedFrames) -> SequencePrediction:
         """Predict one sequence. Raises `LifterContractError` (wrong output) and `NotFiniteError` naming it."""
         plan, settings = self._plan, self._plan.settings
-        with torch.inference_mode(), self._exact():
+        with torch.inference_mode(), self._exact(), strict_compilation(plan.fast.graphs):
             sequence = plan.dataset.read(item.info)
             prediction = self._predict(
-                plan.lifter, plan.joints, sequence, self._source.read(sequence), item, self.clock,
+                self._lifter, plan.joints, sequence, self._source.read(sequence), item, self.clock,
                 batch_size=plan.manifest.batch_size, flip=settings.flip, seed=settings.seed, precision=settings.precision,
+                fast=plan.fast,
             )  # fmt: skip
         self.clock.settle()
         return prediction
@@ -214,11 +228,12 @@ def run_predictions(
     return PredictionRun(folder, plan.wanted, predictor.clock)
 
 
-def _resolved(settings: RunSettings, lifter: LoadedLifter) -> dict[str, Any]:
+def _resolved(settings: RunSettings, lifter: LoadedLifter, fast: FastPlan) -> dict[str, Any]:
     """What of the settings changes the poses, and how the heatmaps were drawn if the lifter takes them."""
+    chosen = {} if fast == PLAIN else {"fast": fast.to_json()}
     drawn = {"heatmaps": heatmaps.describe()} if "heatmaps" in lifter.spec.privileges else {}
     own = {"flip": settings.flip, "resample": settings.resample, "precision": settings.precision}
-    return {**own, **sampling(lifter), **drawn}
+    return {**own, **sampling(lifter), **drawn, **chosen}
 
 
 def fit_on_training_split(lifter: LoadedLifter, dataset: Dataset) -> None:
