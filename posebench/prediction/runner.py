@@ -9,10 +9,12 @@ from typing import Any
 import torch
 
 from posebench.datasets.frame_lists import read_frame_list
+from posebench.datasets.sequence import Sequence
 from posebench.datasets.store import Dataset
 from posebench.errors import LifterContractError, UsageError
 from posebench.inputs import heatmaps
 from posebench.inputs.frames import WantedFrames, wanted_frames
+from posebench.inputs.keypoints import Keypoints
 from posebench.inputs.sources import find_source
 from posebench.inputs.spec import InputsSpec
 from posebench.prediction.compiled import Compiled, strict_compilation
@@ -33,6 +35,9 @@ Progress = Callable[[int, int], None]
 
 #: Frames that one automatic batch shows: what keeps the cores busy without leaving the caches, and a GPU's memory far from full.
 AUTO_FRAMES = {"cpu": 4096, "cuda": 65536}
+#: Frames that are read before they are lifted: one short sequence after another while the code that reads is in the
+#: processor's caches, out of which each pass of a lifter throws it.
+READ_FRAMES = 4096
 
 
 @dataclass(frozen=True)
@@ -164,6 +169,15 @@ def plan_run(lifter: LoadedLifter, dataset: Dataset, inputs: InputsSpec, setting
     return RunPlan(lifter, dataset, settings, joints, device, manifest, wanted, fast)
 
 
+@dataclass(frozen=True)
+class ReadSequence:
+    """What one sequence is predicted from."""
+
+    wanted: WantedFrames
+    sequence: Sequence
+    keypoints: Keypoints
+
+
 class Predictor:
     """Predicts the sequences of a plan into its folder, one at a time and in any order: the same in every process."""
 
@@ -181,13 +195,17 @@ class Predictor:
         self._exact = full_float32 if plan.device.type == "cuda" else nullcontext
         self._predict = predict_resampled if plan.settings.resample else predict_sequence
 
-    def lift(self, item: WantedFrames) -> SequencePrediction:
+    def read(self, item: WantedFrames) -> ReadSequence:
+        """A sequence and its keypoints, in memory."""
+        sequence = self._plan.dataset.read(item.info)
+        return ReadSequence(item, sequence, self._source.read(sequence))
+
+    def lift(self, read: ReadSequence) -> SequencePrediction:
         """Predict one sequence. Raises `LifterContractError` (wrong output) and `NotFiniteError` naming it."""
         plan, settings = self._plan, self._plan.settings
         with torch.inference_mode(), self._exact(), strict_compilation(plan.fast.graphs):
-            sequence = plan.dataset.read(item.info)
             prediction = self._predict(
-                self._lifter, plan.joints, sequence, self._source.read(sequence), item, self.clock,
+                self._lifter, plan.joints, read.sequence, read.keypoints, read.wanted, self.clock,
                 batch_size=plan.manifest.batch_size, flip=settings.flip, seed=settings.seed, precision=settings.precision,
                 fast=plan.fast,
             )  # fmt: skip
@@ -196,7 +214,7 @@ class Predictor:
 
     def predict(self, item: WantedFrames) -> None:
         """Predict one sequence and write its file, which is there afterwards. Raises what `lift` raises."""
-        self._folder.write(item.info.id, self.lift(item))
+        self._folder.write(item.info.id, self.lift(self.read(item)))
 
 
 def run_predictions(
@@ -219,13 +237,29 @@ def run_predictions(
     total = sum(len(item.frames) for item in plan.wanted)
     done = 0
     with FolderWriter(folder, beside=plan.device.type == "cuda") as writer:
-        for item in plan.wanted:
-            if not folder.has(item.info.id):
-                writer.write(item.info.id, predictor.lift(item))
-            done += len(item.frames)
-            if progress:
+        for items in short_groups(plan.wanted):
+            read = [predictor.read(item) for item in items if not folder.has(item.info.id)]
+            done += sum(len(item.frames) for item in items) - sum(len(one.wanted.frames) for one in read)
+            for one in read:
+                writer.write(one.wanted.info.id, predictor.lift(one))
+                done += len(one.wanted.frames)
+                if progress:
+                    progress(done, total)
+            if progress and not read:
                 progress(done, total)
     return PredictionRun(folder, plan.wanted, predictor.clock)
+
+
+def short_groups(wanted: list[WantedFrames]) -> Iterator[list[WantedFrames]]:
+    """Sequences in their order, in groups of no more than `READ_FRAMES` frames or of a longer one alone: memory stays flat."""
+    group: list[WantedFrames] = []
+    for item in wanted:
+        if group and sum(one.info.frames for one in [*group, item]) > READ_FRAMES:
+            yield group
+            group = []
+        group.append(item)
+    if group:
+        yield group
 
 
 def _resolved(settings: RunSettings, lifter: LoadedLifter, fast: FastPlan) -> dict[str, Any]:
