@@ -75,13 +75,13 @@ def test_what_was_predicted_before_an_error_is_kept_and_that_error_is_told(besid
 
 
 def test_short_sequences_are_written_together_and_none_waits_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = SimpleNamespace(monotonic=lambda: clock.now, now=0.0)
-    monkeypatch.setattr(folder_writer, "time", clock)
+    now = [0.0]
+    monkeypatch.setattr(folder_writer, "time", SimpleNamespace(monotonic=lambda: now[0]))
     monkeypatch.setattr(folder_writer, "HELD_FRAMES", 10)
     folder, after = Recorder(), []
     with FolderWriter(folder, beside=False) as made:  # type: ignore[arg-type]
-        for number, now in enumerate((0.1, 0.24, 0.25, 0.4, 1.0, 1.0, 1.1, 1.1, 1.1, 1.1, 1.1)):
-            clock.now = now
+        for number, at in enumerate((0.1, 0.24, 0.25, 0.4, 1.0, 1.0, 1.1, 1.1, 1.1, 1.1, 1.1)):
+            now[0] = at
             made.write(str(number), POSES)
             after.append(len(folder.written))
     # A quarter second after the last writing, or with ten frames, which are five of these.
