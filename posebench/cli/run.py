@@ -40,6 +40,7 @@ STAGES = {
 @options.hypotheses()
 @options.steps()
 @options.precision()
+@options.fast()
 @options.weights()
 @options.engine(help="Share the sequences out among processes: local, or ray (an extra).")
 @options.workers(help="Processes of the engine; default: one a GPU or core.")
@@ -53,7 +54,7 @@ STAGES = {
 def run(
     model: str, dataset: str | None, protocol: str | None, keypoints: str | None, limit: int | None, device: str,
     batch_size: str, flip: bool | None, resample: bool, seed: int, hypotheses: int | None, steps: int | None,
-    precision: str, weights: Path | None, engine: str | None, workers: int | None, threads: int | None,
+    precision: str, fast: bool, weights: Path | None, engine: str | None, workers: int | None, threads: int | None,
     ray_address: str | None, output: Path | None, predictions: Path | None, records: Path | None, show_prompts: bool,
     as_json: bool,
 ) -> None:  # fmt: skip
@@ -98,7 +99,7 @@ def run(
         records_made = evaluate_beside(
             model, dataset=dataset, protocol=protocol, keypoints=keypoints, limit=limit, device=device, batch_size=size,
             flip=flip, resample=resample, seed=seed, hypotheses=hypotheses, steps=steps, precision=precision,
-            weights=weights, predictions=predictions, progress=report, engine=chosen_engine,
+            fast=fast, weights=weights, predictions=predictions, progress=report, engine=chosen_engine,
         )  # fmt: skip
     written = [write_record(record, folder / record.location) for record in records_made]
     if output is not None:
@@ -207,6 +208,12 @@ def print_record(record: "Record") -> None:
         f"granted: {', '.join(record.run.granted) or 'nothing'}",
         f"settings: {', '.join(settings_words(record)) or 'none'}",
     ]
+    if (moved := record.moved) is not None:
+        facts.append(f"fast: MPJPE moved {moved.mpjpe_mm:+.4f} mm on {moved.sequences} of {data.sequences} sequences")
+    elif record.asked.fast:
+        facts.append(
+            "fast: nothing here is worth it for this lifter and device (docs/fast.md), so this is the plain run"
+        )
     trained_at = record.lifter.training_fps
     if trained_at is not None and trained_at != data.fps:
         done = "resampled" if record.lifter.settings.resample else "not resampled, --resample would"

@@ -8,6 +8,7 @@ from posebench.errors import CheckFailedError
 from posebench.hashing import hash_value
 from posebench.metrics.samples import SAMPLE_AGGREGATES
 from posebench.protocols.protocol import Scoring
+from posebench.results.moved import MOST_MM
 from posebench.results.record import Column, Record, read_records, settings_words
 from posebench.results.score import by_column, headline_of
 
@@ -69,6 +70,12 @@ def verify_record(path: Path, record: Record, folder: Path) -> None:
     headline = headline_of(scoring, record.sequences)
     if by_column(headline.overall, record.run.granted) != record.results:
         raise CheckFailedError(f"The results of the record {place} do not follow from its sequences; it was altered.")
+    if (record.moved is None) != (record.lifter.settings.fast is None):
+        raise CheckFailedError(
+            f"The record {place} of a fast run must say how far it moved, and no other; it was altered."
+        )
+    if record.moved is not None and not abs(record.moved.mpjpe_mm) < MOST_MM:
+        raise CheckFailedError(f"The record {place} moved by {record.moved.mpjpe_mm} mm; {MOST_MM} mm are too many.")
     actions = {action: by_column(numbers, record.run.granted) for action, numbers in headline.by_group.items()}
     if actions != record.by_group:
         raise CheckFailedError(

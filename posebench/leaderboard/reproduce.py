@@ -68,6 +68,7 @@ def reproduce(path: Path, device: str = "auto", progress: Progress | None = None
         hypotheses=settings.hypotheses,
         steps=settings.steps,
         precision=settings.precision,
+        fast=settings.fast is not None,
         progress=progress,
     )
     metric = before.protocol.scoring["metrics"][0]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from posebench.datasets.sequence import Sequence
+from posebench.prediction.feed import to_device
 from posebench.prediction.lazy_heatmaps import LazyHeatmaps
 from posebench.prediction.lazy_streams import LazyStreams, Streams
 
@@ -34,6 +35,8 @@ class LifterInputs:
         The action's name; only with the privilege `action_label`.
     `noise_streams`
         One CPU generator a window, named by (seed, sequence, window).
+    `early_steps`
+        What a lifter that declares `early_steps` may compute all steps but its last in, under autocast; None: as the last.
     """
 
     keypoints: Tensor
@@ -45,11 +48,12 @@ class LifterInputs:
     heatmaps: LazyHeatmaps | None = None
     action: str | None = None
     noise_streams: Streams | LazyStreams = ()
+    early_steps: torch.dtype | None = None
 
     def noise(self, *shape: int) -> Tensor:
         """Standard normal noise (batch, *shape), drawn on the CPU so that devices and shards share it."""
         drawn = [torch.randn(shape, generator=stream) for stream in self.noise_streams]
-        return torch.stack(drawn).to(self.keypoints.device)
+        return to_device(torch.stack(drawn), self.keypoints.device)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from posebench.errors import UsageError
 from posebench.inputs.frames import WantedFrames
 from posebench.inputs.keypoints import Keypoints
 from posebench.prediction.create import LoadedLifter
+from posebench.prediction.fast import PLAIN, FastPlan
 from posebench.prediction.folder import SequencePrediction
 from posebench.prediction.joints import JointConversion
 from posebench.prediction.predict_sequence import predict_sequence
@@ -43,6 +44,7 @@ def predict_resampled(
     flip: bool,
     seed: int,
     precision: Precision,
+    fast: FastPlan = PLAIN,
 ) -> SequencePrediction:
     """As `predict_sequence`, with keypoints brought to the lifter's rate and its poses back, linearly in time.
 
@@ -53,13 +55,14 @@ def predict_resampled(
     if own is None or own == fps:
         return predict_sequence(
             lifter, joints, sequence, keypoints, wanted, clock,
-            batch_size=batch_size, flip=flip, seed=seed, precision=precision,
+            batch_size=batch_size, flip=flip, seed=seed, precision=precision, fast=fast,
         )  # fmt: skip
     frames = sequence.info.frames
     info = replace(sequence.info, frames=resampled_frames(frames, fps, own), fps=own)
     made = predict_sequence(
         lifter, joints, replace(sequence, info=info), resample_keypoints(keypoints, fps, own),
-        WantedFrames(info, np.arange(info.frames)), clock, batch_size=batch_size, flip=flip, seed=seed, precision=precision,
+        WantedFrames(info, np.arange(info.frames)), clock,
+        batch_size=batch_size, flip=flip, seed=seed, precision=precision, fast=fast,
     )  # fmt: skip
     rows = wanted.frames
     return SequencePrediction(

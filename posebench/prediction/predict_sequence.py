@@ -1,5 +1,6 @@
 """One sequence through a lifter: windows, batches, flip, precision, and only what its spec declares."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
@@ -14,6 +15,8 @@ from posebench.inputs.heatmaps import sequence_heatmaps
 from posebench.inputs.keypoints import Keypoints
 from posebench.inputs.missing import interpolate_missing
 from posebench.prediction.create import LoadedLifter
+from posebench.prediction.fast import PLAIN, FastPlan
+from posebench.prediction.feed import to_device
 from posebench.prediction.flip import averaged, doubled
 from posebench.prediction.folder import SequencePrediction
 from posebench.prediction.joints import JointConversion
@@ -40,6 +43,7 @@ def predict_sequence(
     flip: bool,
     seed: int,
     precision: Precision,
+    fast: FastPlan = PLAIN,
 ) -> SequencePrediction:
     """Lift one sequence, window by window, and keep the wanted frames in order; windows without any are not lifted.
 
@@ -47,15 +51,17 @@ def predict_sequence(
     """
     spec, device = lifter.spec, clock.device
     shown, interpolated = show_sequence(lifter, joints, sequence, keypoints, device)
+    shown = replace(shown, early_steps=fast.early)
     plan = plan_windows(spec, sequence.info.frames).only(wanted.frames)
     call = partial(lift, lifter, joints.lifter, flip=flip, precision=precision)
     outputs = SequenceOutputs(lifter.name, *plan.keep.shape)
-    for windows, real in plan.batches(batch_size):
+    for windows, real in plan.batches(batch_size, fill=fast.graphs):
         index, first = plan.inputs(windows), int(windows[0])
         streams = partial(noise_streams, seed, sequence.info.id, plan.number[windows])
         if clock.passes == 0:
             # With streams of its own: a warm-up must not draw the noise of the pass that counts.
-            clock.warm_up(partial(call, window_batch(shown, index, LazyStreams(len(windows), streams), device)))
+            for _ in range(3 if fast.graphs else 1):  # compiled, captured, and replayed as every pass after it
+                clock.warm_up(partial(call, window_batch(shown, index, LazyStreams(len(windows), streams), device)))
         batch = window_batch(shown, index, LazyStreams(len(windows), streams), device)
         lifted = clock.time(partial(call, batch), frames=int(plan.keep[first : first + real].sum()))
         check_shape(lifter, joints.lifter, lifted, len(windows), plan.keep.shape[1])
@@ -108,13 +114,13 @@ def show_sequence(
         keypoints, interpolated = interpolate_missing(keypoints, sequence.info.id)
     maps = sequence_heatmaps(sequence, keypoints, joints.lifter) if "heatmaps" in granted else None
     depth = (
-        torch.from_numpy(sequence.poses[:, sequence.skeleton.root, 2]).float()[None].to(device)
+        to_device(torch.from_numpy(sequence.poses[:, sequence.skeleton.root, 2]).float()[None], device)
         if "root_depth" in granted
         else None
     )
     shown = LifterInputs(
-        keypoints=torch.from_numpy(keypoints.pixels)[None].to(device),
-        confidence=torch.from_numpy(keypoints.confidence)[None].to(device),
+        keypoints=to_device(torch.from_numpy(keypoints.pixels)[None], device),
+        confidence=to_device(torch.from_numpy(keypoints.confidence)[None], device),
         image_size=torch.tensor(keypoints.image_size, dtype=torch.float32, device=device),
         fps=sequence.info.fps,
         lens=torch.tensor(sequence.camera.lens, dtype=torch.float32, device=device)
@@ -137,7 +143,7 @@ def window_batch(shown: LifterInputs, index: Any, streams: Streams | LazyStreams
 
     Windows overlap, and each is a copy all the same: a lifter may change in place what it is shown.
     """
-    take = torch.from_numpy(index.reshape(-1)).to(device)
+    take = to_device(torch.from_numpy(index.reshape(-1)), device)
 
     def windows(values: Tensor) -> Tensor:
         # Whole rows of memory; indexing with (windows, length) takes three times as long.
@@ -153,6 +159,7 @@ def window_batch(shown: LifterInputs, index: Any, streams: Streams | LazyStreams
         heatmaps=None if shown.heatmaps is None else shown.heatmaps.windows(index),
         action=shown.action,
         noise_streams=streams,
+        early_steps=shown.early_steps,
     )
 
 

@@ -9,13 +9,17 @@ from typing import Any
 import torch
 
 from posebench.datasets.frame_lists import read_frame_list
+from posebench.datasets.sequence import Sequence
 from posebench.datasets.store import Dataset
 from posebench.errors import LifterContractError, UsageError
 from posebench.inputs import heatmaps
 from posebench.inputs.frames import WantedFrames, wanted_frames
+from posebench.inputs.keypoints import Keypoints
 from posebench.inputs.sources import find_source
 from posebench.inputs.spec import InputsSpec
+from posebench.prediction.compiled import Compiled, strict_compilation
 from posebench.prediction.create import LoadedLifter
+from posebench.prediction.fast import PLAIN, FastPlan, choose_fast, filled_batch
 from posebench.prediction.flip import check_flip
 from posebench.prediction.folder import PredictionFolder, PredictionManifest, SequencePrediction
 from posebench.prediction.folder_writer import FolderWriter
@@ -31,6 +35,9 @@ Progress = Callable[[int, int], None]
 
 #: Frames that one automatic batch shows: what keeps the cores busy without leaving the caches, and a GPU's memory far from full.
 AUTO_FRAMES = {"cpu": 4096, "cuda": 65536}
+#: Frames that are read before they are lifted: one short sequence after another while the code that reads is in the
+#: processor's caches, out of which each pass of a lifter throws it.
+READ_FRAMES = 4096
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,8 @@ class RunSettings:
     limit: int | None = None
     seed: int = 0
     precision: Precision = "fp32"
+    fast: bool = False
+    """Faster by what `posebench.prediction.fast` chooses."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,7 @@ class RunPlan:
     device: torch.device
     manifest: PredictionManifest
     wanted: list[WantedFrames]
+    fast: FastPlan = PLAIN
 
     @property
     def resolved(self) -> RunSettings:
@@ -132,10 +142,15 @@ def plan_run(lifter: LoadedLifter, dataset: Dataset, inputs: InputsSpec, setting
     if settings.batch_size is not None and settings.batch_size < 1:
         raise UsageError(f"--batch-size is {settings.batch_size}; give 1 window or more, or 'auto'.")
     device = choose_device(settings.device)
+    fast = choose_fast(lifter, device, settings.precision) if settings.fast else PLAIN
+    wanted = wanted_frames(dataset, inputs, settings.limit)
+    size = settings.batch_size or auto_batch_size(device, lifter)
+    if fast.graphs and settings.batch_size is None:
+        size = filled_batch(size, spec, [item.info.frames for item in wanted])
     manifest = PredictionManifest(
         lifter=lifter.name,
         config=lifter.config,
-        settings=_resolved(settings, lifter),
+        settings=_resolved(settings, lifter, fast),
         weights_sha256=lifter.weights.sha256 if lifter.weights else None,
         code_sha256=lifter.code_sha256,
         space=spec.space,
@@ -148,10 +163,19 @@ def plan_run(lifter: LoadedLifter, dataset: Dataset, inputs: InputsSpec, setting
         frame_list_sha256=read_frame_list(dataset, inputs.frame_list).sha256 if inputs.frame_list else None,
         limit=settings.limit,
         seed=settings.seed,
-        batch_size=settings.batch_size or auto_batch_size(device, lifter),
+        batch_size=size,
         device=device.type,
     )
-    return RunPlan(lifter, dataset, settings, joints, device, manifest, wanted_frames(dataset, inputs, settings.limit))
+    return RunPlan(lifter, dataset, settings, joints, device, manifest, wanted, fast)
+
+
+@dataclass(frozen=True)
+class ReadSequence:
+    """What one sequence is predicted from."""
+
+    wanted: WantedFrames
+    sequence: Sequence
+    keypoints: Keypoints
 
 
 class Predictor:
@@ -163,26 +187,34 @@ class Predictor:
         plan.lifter.module.to(plan.device)
         if plan.lifter.spec.fitted:
             fit_on_training_split(plan.lifter, plan.dataset)
+        self._lifter = plan.lifter
+        if plan.fast.graphs:
+            self._lifter = replace(plan.lifter, module=Compiled(plan.lifter.module, graphs=True))
         self._source = find_source(plan.manifest.inputs.source)
         # TF32 is a GPU's; switching it costs a CPU a part in a thousand of a small lifter's pass.
         self._exact = full_float32 if plan.device.type == "cuda" else nullcontext
         self._predict = predict_resampled if plan.settings.resample else predict_sequence
 
-    def lift(self, item: WantedFrames) -> SequencePrediction:
+    def read(self, item: WantedFrames) -> ReadSequence:
+        """A sequence and its keypoints, in memory."""
+        sequence = self._plan.dataset.read(item.info)
+        return ReadSequence(item, sequence, self._source.read(sequence))
+
+    def lift(self, read: ReadSequence) -> SequencePrediction:
         """Predict one sequence. Raises `LifterContractError` (wrong output) and `NotFiniteError` naming it."""
         plan, settings = self._plan, self._plan.settings
-        with torch.inference_mode(), self._exact():
-            sequence = plan.dataset.read(item.info)
+        with torch.inference_mode(), self._exact(), strict_compilation(plan.fast.graphs):
             prediction = self._predict(
-                plan.lifter, plan.joints, sequence, self._source.read(sequence), item, self.clock,
+                self._lifter, plan.joints, read.sequence, read.keypoints, read.wanted, self.clock,
                 batch_size=plan.manifest.batch_size, flip=settings.flip, seed=settings.seed, precision=settings.precision,
+                fast=plan.fast,
             )  # fmt: skip
         self.clock.settle()
         return prediction
 
     def predict(self, item: WantedFrames) -> None:
         """Predict one sequence and write its file, which is there afterwards. Raises what `lift` raises."""
-        self._folder.write(item.info.id, self.lift(item))
+        self._folder.write(item.info.id, self.lift(self.read(item)))
 
 
 def run_predictions(
@@ -205,20 +237,37 @@ def run_predictions(
     total = sum(len(item.frames) for item in plan.wanted)
     done = 0
     with FolderWriter(folder, beside=plan.device.type == "cuda") as writer:
-        for item in plan.wanted:
-            if not folder.has(item.info.id):
-                writer.write(item.info.id, predictor.lift(item))
-            done += len(item.frames)
-            if progress:
+        for items in short_groups(plan.wanted):
+            read = [predictor.read(item) for item in items if not folder.has(item.info.id)]
+            done += sum(len(item.frames) for item in items) - sum(len(one.wanted.frames) for one in read)
+            for one in read:
+                writer.write(one.wanted.info.id, predictor.lift(one))
+                done += len(one.wanted.frames)
+                if progress:
+                    progress(done, total)
+            if progress and not read:
                 progress(done, total)
     return PredictionRun(folder, plan.wanted, predictor.clock)
 
 
-def _resolved(settings: RunSettings, lifter: LoadedLifter) -> dict[str, Any]:
+def short_groups(wanted: list[WantedFrames]) -> Iterator[list[WantedFrames]]:
+    """Sequences in their order, in groups of no more than `READ_FRAMES` frames or of a longer one alone: memory stays flat."""
+    group: list[WantedFrames] = []
+    for item in wanted:
+        if group and sum(one.info.frames for one in [*group, item]) > READ_FRAMES:
+            yield group
+            group = []
+        group.append(item)
+    if group:
+        yield group
+
+
+def _resolved(settings: RunSettings, lifter: LoadedLifter, fast: FastPlan) -> dict[str, Any]:
     """What of the settings changes the poses, and how the heatmaps were drawn if the lifter takes them."""
+    chosen = {} if fast == PLAIN else {"fast": fast.to_json()}
     drawn = {"heatmaps": heatmaps.describe()} if "heatmaps" in lifter.spec.privileges else {}
     own = {"flip": settings.flip, "resample": settings.resample, "precision": settings.precision}
-    return {**own, **sampling(lifter), **drawn}
+    return {**own, **sampling(lifter), **drawn, **chosen}
 
 
 def fit_on_training_split(lifter: LoadedLifter, dataset: Dataset) -> None:

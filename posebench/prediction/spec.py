@@ -61,6 +61,9 @@ class LifterSpec:
     `samples`
         The lifter draws hypotheses in steps: its configuration has
         `hypotheses` and `steps`, which a run may ask to be otherwise.
+    `early_steps`
+        Of the steps that it samples in each corrects the one before, and it
+        heeds `LifterInputs.early_steps`.
     `fitted`
         The lifter has a `fit(sequences)` that is called with the training
         split of the data set at hand before it predicts.
@@ -80,6 +83,7 @@ class LifterSpec:
     fps: float | None = None
     flips_itself: bool = False
     samples: bool = False
+    early_steps: bool = False
     fitted: bool = False
     describes: bool = False
 

@@ -78,10 +78,13 @@ class WindowPlan:
         order = np.argsort(frame, kind="stable")
         return places[order], frame[order]
 
-    def batches(self, size: int) -> Iterator[tuple[Indices, int]]:
-        """Window numbers in batches of one shape: the last is filled by repeating its final window; the int counts the real ones."""
+    def batches(self, size: int, *, fill: bool = False) -> Iterator[tuple[Indices, int]]:
+        """Window numbers in batches of one shape: the last is filled by repeating its final window; the int counts the real ones.
+
+        A sequence of fewer windows than `size` is one batch of them all, or with `fill` one of `size`.
+        """
         count = len(self.starts)
-        size = min(size, count)
+        size = size if fill else min(size, count)
         for first in range(0, count, size):
             real = min(size, count - first)
             yield np.minimum(np.arange(first, first + size), count - 1), real

@@ -43,6 +43,7 @@ def predict(
     hypotheses: int | None = None,
     steps: int | None = None,
     precision: str = "fp32",
+    fast: bool = False,
     weights: Path | None = None,
     progress: Progress | None = None,
     engine: Engine | None = None,
@@ -52,13 +53,14 @@ def predict(
     Give `dataset` (its default protocol), or `protocol`, or both; `keypoints`
     swaps the 2D source; `resample` lifts at the lifter's training frame rate.
     `hypotheses` and `steps` are for a lifter that samples, in place of its
-    tag's; `precision` is `fp32`, or `bf16` for autocast to bfloat16. `engine` (`posebench.engines`) shares the
+    tag's; `precision` is `fp32`, or `bf16` for autocast to bfloat16; `fast` is faster by what
+    docs/fast.md says, and a record of it says how far MPJPE moved. `engine` (`posebench.engines`) shares the
     sequences out among processes. Raises subclasses of `posebench.errors.PosebenchError`.
     """
     chosen = resolve_protocol(protocol, dataset, keypoints)
     lifter = _load(model, weights, hypotheses, steps, precision, progress)
     data = load_dataset(chosen.inputs.dataset, chosen.inputs.form)
-    settings = run_settings(lifter, limit, device, batch_size, flip, resample, seed, precision)
+    settings = run_settings(lifter, limit, device, batch_size, flip, resample, seed, precision, fast)
     report = (lambda done, total: progress("predict", done, total)) if progress else None
     return predict_all(lifter, data, chosen.inputs, Path(predictions), settings, report, engine).folder
 
@@ -92,6 +94,7 @@ def evaluate(
     hypotheses: int | None = None,
     steps: int | None = None,
     precision: str = "fp32",
+    fast: bool = False,
     weights: Path | None = None,
     predictions: Path | str | None = None,
     progress: Progress | None = None,
@@ -106,7 +109,7 @@ def evaluate(
     return evaluate_beside(
         model, dataset=dataset, protocol=protocol, keypoints=keypoints, limit=limit, device=device,
         batch_size=batch_size, flip=flip, resample=resample, seed=seed, hypotheses=hypotheses, steps=steps, precision=precision,
-        weights=weights, predictions=predictions, progress=progress, engine=engine,
+        fast=fast, weights=weights, predictions=predictions, progress=progress, engine=engine,
     )[0]  # fmt: skip
 
 
@@ -125,6 +128,7 @@ def evaluate_beside(
     hypotheses: int | None = None,
     steps: int | None = None,
     precision: str = "fp32",
+    fast: bool = False,
     weights: Path | None = None,
     predictions: Path | str | None = None,
     progress: Progress | None = None,
@@ -138,7 +142,7 @@ def evaluate_beside(
     asked = Asked(
         model=model, protocol=protocol, dataset=dataset, keypoints=keypoints, limit=limit, device=device,
         batch_size=batch_size, flip=flip, resample=resample, seed=seed, hypotheses=hypotheses, steps=steps,
-        precision=check_precision(precision),
+        precision=check_precision(precision), fast=fast,
     )  # fmt: skip
     prepared = prepare(asked, weights, progress)
     folder = Path(predictions) if predictions is not None else working_folder(prepared)
@@ -165,8 +169,9 @@ def prepare(asked: Asked, weights: Path | None = None, progress: Progress | None
     chosen = resolve_protocol(asked.protocol, asked.dataset, asked.keypoints)
     lifter = _load(asked.model, weights, asked.hypotheses, asked.steps, asked.precision, progress)
     settings = run_settings(
-        lifter, asked.limit, asked.device, asked.batch_size, asked.flip, asked.resample, asked.seed, asked.precision
-    )
+        lifter, asked.limit, asked.device, asked.batch_size, asked.flip, asked.resample, asked.seed, asked.precision,
+        asked.fast,
+    )  # fmt: skip
     return Prepared(asked, chosen, lifter, settings, load_dataset(chosen.inputs.dataset, chosen.inputs.form))
 
 
@@ -243,12 +248,13 @@ def run_settings(
     resample: bool,
     seed: int,
     precision: str,
+    fast: bool = False,
 ) -> RunSettings:
     """The settings of a run: what was asked, else what the tag's manifest entry says."""
     chosen = bool(lifter.tag.described.settings.get("flip", False)) if flip is None else flip
     return RunSettings(
         device=device, batch_size=batch_size, flip=chosen, resample=resample, limit=limit, seed=seed,
-        precision=check_precision(precision),
+        precision=check_precision(precision), fast=fast,
     )  # fmt: skip
 
 
@@ -273,6 +279,6 @@ def working_folder(prepared: Prepared) -> Path:
     key = hash_value(
         [lifter.name, lifter.config, lifter.weights.sha256 if lifter.weights else "", lifter.code_sha256,
          prepared.protocol.inputs.hash, settings.device, settings.batch_size, settings.flip, settings.resample,
-         settings.limit, settings.seed, settings.precision]
+         settings.limit, settings.seed, settings.precision, settings.fast]
     )  # fmt: skip
     return data_root() / "runs" / key[:16]

@@ -41,6 +41,7 @@ class Asked(_Part):
     hypotheses: int | None = None
     steps: int | None = None
     precision: Precision = "fp32"
+    fast: bool = False
 
 
 class SettingsPart(_Part):
@@ -54,6 +55,8 @@ class SettingsPart(_Part):
     steps: int | None = None
     """Both None for a lifter that does not sample."""
     precision: Precision = "fp32"
+    fast: dict[str, Any] | None = None
+    """What `--fast` chose; None for a plain run."""
 
 
 class ProtocolPart(_Part):
@@ -134,6 +137,16 @@ class RunPart(_Part):
     """Of everything the predictions depend on, the lifter's code too; None in records of before this was written."""
 
 
+class MovedPart(_Part):
+    """How far a fast run is from the plain way, measured on a seeded share of its sequences."""
+
+    sequences: int
+    mpjpe_mm: float
+    """MPJPE of the fast run minus that of the plain way; of several aggregates the one that moved most."""
+    distance_mm: float
+    """Mean distance between the joints of both, over all hypotheses."""
+
+
 class TimingPart(_Part):
     """Time of this run; the forward passes on their own clock.
 
@@ -209,6 +222,8 @@ class Record(_Part):
     lifter: LifterPart
     data: DataPart
     run: RunPart
+    moved: MovedPart | None = None
+    """None for a plain run."""
     timing: TimingPart
     environment: EnvironmentPart
     provided_by: ProvidedByPart | None = None
@@ -237,6 +252,8 @@ def settings_words(record: Record) -> list[str]:
         words.append(f"K={settings.steps}")
     if settings.precision != "fp32":
         words.append(settings.precision)
+    if settings.fast is not None:
+        words.append("fast")
     return words
 
 

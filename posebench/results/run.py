@@ -17,10 +17,12 @@ from posebench.protocols.protocol import Protocol
 from posebench.registry.plugins import provided_by
 from posebench.results.domain import domain_of
 from posebench.results.environment import describe_environment
+from posebench.results.moved import check_movable, check_moved
 from posebench.results.record import (
     Asked,
     DataPart,
     LifterPart,
+    MovedPart,
     ProtocolPart,
     ProvidedByPart,
     Record,
@@ -44,6 +46,7 @@ class Evaluation:
 
     record: Record
     run: PredictionRun
+    moved: MovedPart | None
 
 
 def evaluate_lifter(
@@ -58,8 +61,11 @@ def evaluate_lifter(
 ) -> Evaluation:
     """Predict every frame the protocol wants into the folder `predictions`, score it, and make the record (not written yet).
 
-    Raises what `predict_all` and `score_predictions` raise.
+    Raises what `predict_all` and `score_predictions` raise, and for a fast run
+    what `check_moved` does.
     """
+    if settings.fast:
+        check_movable(protocol)
     began = time.perf_counter()
     run = predict_all(
         lifter, dataset, protocol.inputs, predictions, settings,
@@ -69,7 +75,8 @@ def evaluate_lifter(
         run.folder, dataset, protocol, (lambda done, total: progress("score", done, total)) if progress else None
     )
     wall = time.perf_counter() - began
-    return Evaluation(_make_record(lifter, dataset, protocol, run, scores, asked, wall), run)
+    moved = check_moved(lifter, dataset, protocol, run, settings)
+    return Evaluation(_make_record(lifter, dataset, protocol, run, scores, asked, wall, moved), run, moved)
 
 
 def record_beside(
@@ -78,7 +85,7 @@ def record_beside(
     """The record of an evaluation's predictions under another rule of the same inputs."""
     scores = score_predictions(evaluation.run.folder, dataset, protocol)
     wall = evaluation.record.timing.wall_seconds
-    return _make_record(lifter, dataset, protocol, evaluation.run, scores, asked, wall)
+    return _make_record(lifter, dataset, protocol, evaluation.run, scores, asked, wall, evaluation.moved)
 
 
 def _make_record(
@@ -89,6 +96,7 @@ def _make_record(
     scores: Scores,
     asked: Asked,
     wall: float,
+    moved: MovedPart | None,
 ) -> Record:
     manifest, spec, clock = run.folder.manifest, lifter.spec, run.clock
     granted = check_grants(lifter, protocol.inputs)
@@ -151,6 +159,7 @@ def _make_record(
             predictions_sha256=scores.predictions_sha256,
             manifest_sha256=hash_value(manifest.to_json()),
         ),
+        moved=moved,
         timing=TimingPart(
             wall_seconds=round(wall, 3),
             forward_seconds=round(clock.seconds, 6) if timed else None,

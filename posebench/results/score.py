@@ -1,6 +1,6 @@
 """Scoring a prediction folder, with no lifter in sight."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from posebench.datasets.frame_lists import read_frame_list
@@ -33,9 +33,13 @@ class Scores:
 
 
 def score_predictions(
-    folder: PredictionFolder, dataset: Dataset, protocol: Protocol, progress: Progress | None = None
+    folder: PredictionFolder,
+    dataset: Dataset,
+    protocol: Protocol,
+    progress: Progress | None = None,
+    only: Collection[str] | None = None,
 ) -> Scores:
-    """Score every sequence of a folder under a protocol's scoring half.
+    """Score every sequence of a folder, or `only` those of these ids, under a protocol's scoring half.
 
     Raises `UsageError` when the folder was predicted under another inputs half
     or from another state of the data set; what `score_sequence` raises otherwise.
@@ -60,7 +64,7 @@ def score_predictions(
     wanted = [
         item
         for item in wanted_frames(dataset, made.inputs, made.limit)
-        if item.info.id.rpartition("/")[0] not in protocol.scoring.left_out
+        if item.info.id.rpartition("/")[0] not in protocol.scoring.left_out and (only is None or item.info.id in only)
     ]
     rows: list[SequencePart] = []
     hypotheses = 1

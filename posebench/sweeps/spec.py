@@ -27,7 +27,7 @@ from posebench.results.record import Asked
 
 #: The axes of the grid as the file names them, and the name of one value of each.
 AXES = {"models": "model", "datasets": "dataset", "protocols": "protocol", "keypoints": "keypoints", "seeds": "seed"}
-SETTINGS = ("flip", "resample", "hypotheses", "steps", "precision", "limit", "batch_size", "weights")
+SETTINGS = ("flip", "resample", "hypotheses", "steps", "precision", "fast", "limit", "batch_size", "weights")
 NAMES = (*AXES.values(), *SETTINGS)
 
 

@@ -16,10 +16,10 @@ from typing import Any
 import torch
 
 from posebench.errors import PosebenchError, UsageError
+from posebench.prediction.compiled import strict_compilation
 from posebench.prediction.joints import joints_between
 from posebench.prediction.runner import choose_device
 from posebench.protocols.resolve import resolve_protocol
-from posebench.timing.compiled import strict_compilation
 from posebench.timing.measure import WARM_UP_PASSES
 from posebench.timing.options import DType, TimingSettings
 from posebench.timing.prepare import flips, open_lifter, place, read_material

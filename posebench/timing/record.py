@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from posebench.errors import DataDamagedError, DataMissingError
 from posebench.files import write_text
+from posebench.prediction.compiled import Graphs
 from posebench.results.record import EnvironmentPart
-from posebench.timing.compiled import Graphs
 from posebench.timing.gpu import GpuDuring, GpuState
 from posebench.timing.machine import CpuState
 from posebench.timing.memory import Memory

@@ -2,10 +2,10 @@
 
 import math
 
+from posebench.prediction.compiled import Graphs
 from posebench.prediction.run_options import SAMPLING
 from posebench.prediction.runner import check_grants
 from posebench.timing.clips import clip_spec
-from posebench.timing.compiled import Graphs
 from posebench.timing.energy import Energy
 from posebench.timing.gpu import GpuDuring, GpuState
 from posebench.timing.honesty import Honesty

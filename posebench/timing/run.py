@@ -13,11 +13,11 @@ import numpy as np
 import torch
 
 from posebench.errors import UsageError
+from posebench.prediction.compiled import Graphs, count_graphs, strict_compilation
 from posebench.prediction.joints import joints_between
 from posebench.prediction.runner import choose_device
 from posebench.protocols.resolve import resolve_protocol
 from posebench.results.environment import describe_environment
-from posebench.timing.compiled import Graphs, count_graphs, strict_compilation
 from posebench.timing.energy import Energy, measure_energy
 from posebench.timing.gpu import Gpu, GpuState, worst_of
 from posebench.timing.honesty import Honesty, anchor, judge

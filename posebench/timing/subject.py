@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from posebench.errors import LifterContractError
+from posebench.prediction.compiled import Compiled
 from posebench.prediction.create import LoadedLifter
 from posebench.prediction.joints import JointConversion
 from posebench.prediction.lifter import Lifted, Lifter, LifterInputs
@@ -17,7 +18,6 @@ from posebench.prediction.predict_sequence import check_shape, lift
 from posebench.prediction.run_options import Precision
 from posebench.prediction.runner import full_float32
 from posebench.timing.clips import Batch, ClipPool
-from posebench.timing.compiled import Compiled
 from posebench.timing.options import DType
 
 

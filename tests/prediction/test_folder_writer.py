@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from posebench.files import write_bytes
+from posebench.prediction import folder_writer
 from posebench.prediction.folder import SequencePrediction
 from posebench.prediction.folder_writer import MOST_WAITING, FolderWriter
 
@@ -51,23 +52,41 @@ def test_all_is_written_in_order(beside: bool) -> None:
 
 
 @pytest.mark.parametrize("beside", [False, True])
-def test_an_error_of_the_disk_ends_the_run_soon(beside: bool) -> None:
+def test_an_error_of_the_disk_ends_the_run_soon(beside: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder_writer, "HELD_SECONDS", 0.0)  # as for a lifter slower than that
     folder = Recorder(fails_at="1")
     with pytest.raises(OSError, match="the disk is full"):
         write_all(folder, beside, 50)
     assert folder.asked <= 1 + MOST_WAITING
 
 
-def test_an_error_of_the_last_sequence_is_raised_too() -> None:
+@pytest.mark.parametrize("beside", [False, True])
+def test_an_error_of_the_last_sequence_is_raised_too(beside: bool) -> None:
     with pytest.raises(OSError, match="the disk is full"):
-        write_all(Recorder(fails_at="2"), True, 3)
+        write_all(Recorder(fails_at="2"), beside, 3)
 
 
-def test_what_was_predicted_before_an_error_is_kept_and_that_error_is_told() -> None:
+@pytest.mark.parametrize("beside", [False, True])
+def test_what_was_predicted_before_an_error_is_kept_and_that_error_is_told(beside: bool) -> None:
     folder = Recorder(fails_at="1")
     with pytest.raises(KeyboardInterrupt):
-        write_all(folder, True, 2, KeyboardInterrupt())
+        write_all(folder, beside, 2, KeyboardInterrupt())
     assert folder.written == ["0"]
+
+
+def test_short_sequences_are_written_together_and_none_waits_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(folder_writer, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(folder_writer, "HELD_FRAMES", 10)
+    folder, after = Recorder(), []
+    with FolderWriter(folder, beside=False) as made:  # type: ignore[arg-type]
+        for number, at in enumerate((0.1, 0.24, 0.25, 0.4, 1.0, 1.0, 1.1, 1.1, 1.1, 1.1, 1.1)):
+            now[0] = at
+            made.write(str(number), POSES)
+            after.append(len(folder.written))
+    # A quarter second after the last writing, or with ten frames, which are five of these.
+    assert after == [0, 0, 3, 3, 5, 5, 5, 5, 5, 10, 10]
+    assert folder.written == [str(number) for number in range(11)]
 
 
 def test_no_more_than_a_few_wait() -> None:

@@ -251,7 +251,7 @@ def test_the_command_line(tiny: str, weights: Path, tmp_path: Path, capsys: pyte
     assert "settings: H=3, K=1, bf16;" in " ".join(run(capsys, *command).split())
     record = json.loads(run(capsys, *command, "--json"))
     assert record["lifter"]["settings"] == {
-        "flip": False, "resample": False, "heatmaps": None, "hypotheses": 3, "steps": 1, "precision": "bf16",
+        "flip": False, "resample": False, "heatmaps": None, "hypotheses": 3, "steps": 1, "precision": "bf16", "fast": None,
     }  # fmt: skip
     about = json.loads(run(capsys, "info", "d3dp", "--json"))
     assert about["samples (--hypotheses, --steps)"] is True

@@ -6,6 +6,7 @@ Nichol and Dhariwal, ICML 2021 (schedule); Song, Meng, Ermon, ICLR 2021 (DDIM), 
 
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from itertools import accumulate, pairwise
 from operator import mul
 
@@ -48,15 +49,22 @@ def ddim_step(
     return math.sqrt(then) * clean + direction * predicted_noise + sigma * noise
 
 
-def sample_poses(denoise: Callable[[Tensor, int], Tensor], noise: Callable[[], Tensor], steps: int) -> Tensor:
+def sample_poses(
+    denoise: Callable[[Tensor, int], Tensor],
+    noise: Callable[[], Tensor],
+    steps: int,
+    early: torch.dtype | None = None,
+) -> Tensor:
     """From noise to poses in `steps` steps: D3DP's sampler.
 
-    `denoise` maps noisy poses and their time to clean ones; `noise` draws standard normal noise in their shape.
+    `denoise` maps noisy poses and their time to float32 clean ones; `noise` draws standard normal noise in their shape.
+    With `early` all steps but the last are computed under autocast to it: they only say where the last begins.
     """
     left = cosine_schedule()
     poses = noise()
     for time, after in ddim_times(steps):
-        clean = denoise(poses, time)
+        with nullcontext() if early is None or after < 0 else torch.autocast(poses.device.type, early):
+            clean = denoise(poses, time)
         poses = clean if after < 0 else ddim_step(poses, clean, left, time, after, noise())
     return poses
 

@@ -21,6 +21,9 @@ from zoo.specs import PUBLISHED_FPS
 from zoo.specs import d3dp as specs
 
 MILLIMETRES = 1000.0
+#: Numbers in the tokens of one pass of the denoiser on a CPU, 1 MiB or one pose sequence: with all hypotheses at once each
+#: layer reads and writes main memory, which makes a step of the published size a quarter longer (`docs/fast.md`).
+ROOM = 2**18
 
 
 class Denoiser(nn.Module):
@@ -96,6 +99,7 @@ class D3DP(nn.Module):
         self.normalise = find_normaliser(normalize)
         self.network = Denoiser(frames, dim, depth, heads, mlp_ratio, qkv_bias, drop_path)
         self.hypotheses, self.steps, self.flip, self.scale, self.bound = hypotheses, steps, flip, scale, bound * scale
+        self.together = max(1, ROOM // (frames * HUMAN36M_17.num_joints * dim))
 
     def forward(self, windows: Tensor, noisy: Tensor, time: Tensor) -> Tensor:
         """What training calls: the denoiser."""
@@ -106,14 +110,28 @@ class D3DP(nn.Module):
         """(batch, hypotheses, window, 17, 3), root-relative camera mm, of the last step."""
         keypoints = self.normalise(inputs.keypoints, inputs.image_size)
         shape = (self.hypotheses, *keypoints.shape[1:3], 3)
-        poses = sample_poses(partial(self.denoise, keypoints), lambda: inputs.noise(*shape), self.steps)
+        poses = sample_poses(
+            partial(self.denoise, keypoints), lambda: inputs.noise(*shape), self.steps, inputs.early_steps
+        )
         return poses / self.scale * MILLIMETRES
 
     def denoise(self, keypoints: Tensor, poses: Tensor, time: int) -> Tensor:
         """Clean poses of noisy ones (batch, hypotheses, window, 17, 3), both in metres times `scale`."""
         noisy = poses.clamp(-self.bound, self.bound) / self.scale
-        times = torch.full((len(keypoints),), time, device=keypoints.device)
-        clean: Tensor = self.network(keypoints, noisy, times)
         if self.flip:
-            clean = (clean + mirrored(self.network(mirrored(keypoints), mirrored(noisy), times))) / 2
-        return (clean.float() * self.scale).clamp(-self.bound, self.bound)
+            keypoints, noisy = (torch.cat([points, mirrored(points)]) for points in (keypoints, noisy))
+        clean = self._clean(keypoints, noisy, time).float()
+        if self.flip:
+            plain, image = clean.chunk(2)
+            clean = (plain + mirrored(image)) / 2
+        return (clean * self.scale).clamp(-self.bound, self.bound)
+
+    def _clean(self, keypoints: Tensor, noisy: Tensor, time: int) -> Tensor:
+        """The denoiser on every hypothesis of every window: at once, or on a CPU a few at a time."""
+        hypotheses = noisy.shape[1]
+        seen, each = keypoints.repeat_interleave(hypotheses, dim=0), noisy.flatten(0, 1)[:, None]
+        times = torch.full((len(each),), time, device=each.device)
+        count = -(-len(each) // self.together) if each.device.type == "cpu" else 1
+        cut = (values.chunk(count) for values in (seen, each, times))
+        parts = [self.network(*some) for some in zip(*cut, strict=True)]
+        return torch.cat(parts).view(noisy.shape)

@@ -10,4 +10,4 @@ from zoo.specs.mixste import FRAMES as FRAMES
 
 def spec(config: dict[str, Any]) -> LifterSpec:
     """As MixSTE; whether a step takes the mean with its mirror image says the configuration (`flip`), and how it samples."""
-    return replace(mixste.spec(config), flips_itself=True, samples=True)
+    return replace(mixste.spec(config), flips_itself=True, samples=True, early_steps=True)

@@ -1,6 +1,8 @@
 """A row that says compiled was compiled, at every batch size, and says where it was cut."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -8,16 +10,19 @@ import torch
 from torch import Tensor, nn
 
 from posebench.errors import UsageError
+from posebench.prediction import compiled
+from posebench.prediction.compiled import Compiled, count_graphs, strict_compilation
+from posebench.prediction.lazy_streams import LazyStreams
 from posebench.prediction.lifter import LifterInputs
-from posebench.timing import compiled
-from posebench.timing.compiled import Compiled, count_graphs, strict_compilation
+from posebench.prediction.predict_sequence import noise_streams
+from zoo.lifters.d3dp import D3DP
 
 
 @pytest.fixture(autouse=True)
 def _eager(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Traced, but without generated code: a compiler is not on every machine, and slow."""
+    """Traced, but without generated code and what its mode asks of it: a compiler is not on every machine, and slow."""
     real = torch.compile
-    monkeypatch.setattr(torch, "compile", lambda call, **options: real(call, backend="eager", **options))
+    monkeypatch.setattr(torch, "compile", lambda call, dynamic, mode: real(call, backend="eager", dynamic=dynamic))
     torch._dynamo.reset()
     yield
     torch._dynamo.reset()
@@ -85,3 +90,17 @@ def test_what_would_no_longer_be_compiled_is_refused(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(compiled, "MOST_GRAPHS", 3)
     with strict_compilation(True), pytest.raises(UsageError, match="could not compile"):
         graphs_of(range(1, 6))
+
+
+def test_noise_of_other_sequences_is_no_other_graph() -> None:
+    torch.manual_seed(0)
+    lifter = Compiled(D3DP(frames=3, dim=32, depth=1, heads=4, hypotheses=2, steps=2).eval(), graphs=True)
+    graphs = []
+    with strict_compilation(True), torch.inference_mode():
+        for sequence in ("S/1", "S/2", "S/3"):
+            streams = partial(noise_streams, 0, sequence, (0, 1))
+            poses = lifter.lift(replace(shown(2), noise_streams=LazyStreams(2, streams)))
+            exact = lifter.module.lift(replace(shown(2), noise_streams=streams()))  # type: ignore[operator]
+            torch.testing.assert_close(poses, exact, rtol=0, atol=1e-3)
+            graphs.append(torch._dynamo.utils.counters["stats"]["unique_graphs"])
+    assert graphs[0] == graphs[1] == graphs[2]

@@ -1,4 +1,4 @@
-"""`torch.compile` around `lift`, strictly: a row that says compiled was compiled, and says where it was not."""
+"""`torch.compile` around `lift`, strictly: what is said to be compiled is, or the run stops, and where it was cut is told."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,21 +24,29 @@ class Graphs:
 
 
 class Compiled(nn.Module):
-    """A lifter whose `lift` is compiled for each batch shape; what torch cannot trace (generators of noise) cuts it."""
+    """A lifter whose `lift` is compiled for each batch shape; what torch cannot trace (generators of noise) cuts it.
 
-    def __init__(self, module: nn.Module) -> None:
+    With `graphs` each piece is also captured as a CUDA graph, so that a GPU is
+    told of a whole piece at once. Poses then stand in memory that the next call
+    writes over: use or copy them before it. On a CPU there are no such graphs.
+    """
+
+    def __init__(self, module: nn.Module, graphs: bool = False) -> None:
         super().__init__()
-        self.module = module
-        self._compiled: Any = torch.compile(cast(Lifter, module).lift, dynamic=False)
+        self.module, self.graphs = module, graphs
+        mode = "reduce-overhead" if graphs else None
+        self._compiled: Any = torch.compile(cast(Lifter, module).lift, dynamic=False, mode=mode)
 
     def lift(self, inputs: LifterInputs) -> Tensor | Lifted:
         """As the lifter's own; raises `UsageError` where it does not compile, inside of `strict_compilation`."""
         exc = torch._dynamo.exc
+        if self.graphs:
+            torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
         try:
             return cast("Tensor | Lifted", self._compiled(inputs))
         except (exc.BackendCompilerFailed, exc.FailOnRecompileLimitHit) as error:
             raise UsageError(
-                f"torch.compile could not compile a lifter here ({str(error).splitlines()[0]}); leave --compile away."
+                f"torch.compile could not compile a lifter here ({str(error).splitlines()[0]}); leave --compile or --fast away."
             ) from error
 
 
@@ -58,7 +66,7 @@ def strict_compilation(compile: bool) -> Iterator[None]:
     if not compile:
         yield
         return
-    # Imported here: it takes a second, and only --compile needs it.
+    # Imported here: it takes a second, and only what is compiled needs it.
     import torch._dynamo.config as config
 
     limits: Any = {
