@@ -84,19 +84,31 @@ class Samples:
 
 
 def sample(
-    prior: PosePrior, seen: Seen | None, guidance: Guidance, noise: Callable[[], Tensor], known: Tensor | None = None
+    prior: PosePrior,
+    seen: Seen | None,
+    guidance: Guidance,
+    noise: Callable[[], Tensor],
+    known: Tensor | None = None,
+    start: tuple[Tensor, int] | None = None,
 ) -> Samples:
     """Draw poses or motions: of the prior alone without `seen`.
 
     `noise` draws standard normal noise (windows, hypotheses, frames, 16, 3).
     `known` is of that shape in standardised coordinates, NaN where a pose is
     to be found: what is known is put in its place in every estimate.
+    `start` is a noisy pose x_t of that shape, standardised, and its time t:
+    the steps go from there instead of from pure noise, so that they denoise.
+    A pose with noise of deviation s added is sqrt(a) of itself at the time
+    whose share a has sqrt((1 - a) / a) = s. Raises `UsageError` for a time
+    that is none.
     """
     left = cosine_schedule()
-    x = noise()
+    x, first = (noise(), FIRST_TIME) if start is None else start
+    if not 0 <= first < len(left):
+        raise UsageError(f"{first} is no time of the diffusion; give 0 to {len(left) - 1}.")
     windows, hypotheses = x.shape[:2]
     steered = seen is not None and guidance.scale > 0
-    for time, after in ddim_times(guidance.steps, FIRST_TIME + 1):
+    for time, after in ddim_times(min(guidance.steps, first + 1), first + 1):
         share = left[time]
         with torch.set_grad_enabled(steered and guidance.through_network):
             noisy = x.detach().flatten(0, 1).requires_grad_(torch.is_grad_enabled())
