@@ -20,21 +20,18 @@ ROOT = torch.tensor([0.2, 0.1, 4.0])
 DEVIATION = 0.1
 
 
-class Gaussian(nn.Module):
-    """The noise in standard normal coordinates: of x_t = sqrt(a) x + sqrt(1 - a) e, the mean of e is sqrt(1 - a) x_t."""
-
-    def forward(self, noisy: Tensor, time: Tensor) -> Tensor:
-        return (1 - LEFT[time]).sqrt().view(-1, 1, 1, 1) * noisy
-
-
 def standing() -> Tensor:
     """Mean pose (16, 3) in metres: joints around the root, at several depths."""
     return 0.4 * torch.randn(JOINTS, 3, generator=torch.Generator().manual_seed(3))
 
 
 def prior() -> PosePrior:
-    made = PosePrior(1, 8, 1, 1, 0.0)
-    made.noise = Gaussian()
+    made = PosePrior(1, 8, 1, 0.0, 1)
+    # Nothing beside a Gaussian of its variance.
+    nn.init.zeros_(made.head[1].weight)
+    nn.init.zeros_(made.head[1].bias)
+    made.requires_grad_(False)
+    made.bones.copy_((true_pose()[_ONE] - true_pose()[_OTHER]).norm(dim=-1))
     made.mean.copy_(standing())
     made.deviation.fill_(DEVIATION)
     return made
