@@ -1,8 +1,8 @@
-"""An unconditional prior of poses: what a noisy pose, or short motion, would be without its noise, at every time of a diffusion.
+"""An unconditional prior of poses: what a noisy pose, or short motion, would be without noise, at every time of a diffusion.
 
-Ho, Jain, Abbeel, NeurIPS 2020 (DDPM), whose network says what the noise is; that is the same. A motion is taken by the frequencies of its joints' paths: a cosine
-transform turns noise into noise of the same size, and what people do in half a second has few frequencies. So a motion is
-a longer pose, and both go through the same residual layers.
+Ho, Jain, Abbeel, NeurIPS 2020 (DDPM), whose network says what the noise is; that is the same. A motion is taken by the
+frequencies of its joints' paths: a cosine transform turns noise into noise of the same size, and what people do in half a
+second has few frequencies. So a motion is a longer pose, and both go through the same residual layers.
 
 What a Gaussian of the training poses' variances would say is added to what the layers say, and these to its error (Karras
 et al., NeurIPS 2022, section 5): nothing has to be learned where there is nothing but noise.

@@ -8,6 +8,7 @@ joint of every sample has its own, and nothing but the maps is kept.
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -114,9 +115,7 @@ class HeatmapEvidence:
         area = math.tau * blur.clamp(min=SHARPEST).prod(-1)
         blurred = mass.clamp(min=LEAST_MASS).log() - left_out - area.log()
         sharp = (1 - blur.square().mean(-1)).clamp(min=0)
-        if sharp.any():
-            blurred = sharp * self._read(place) + (1 - sharp) * blurred
-        density = _by_joint_last(blurred, len(pixels))
+        density = _by_joint_last(sharp * self._read(place) + (1 - sharp) * blurred, len(pixels))
         return torch.where(self.weight[:, None] > 0, density, torch.zeros_like(density))
 
     def nearby(self, pixels: Tensor, deviation: Tensor) -> Nearby:
@@ -148,6 +147,10 @@ class HeatmapEvidence:
     def _maps(self) -> Tensor:
         return self.maps.flatten(0, 1)
 
+    @cached_property
+    def _logarithms(self) -> Tensor:
+        return self._maps.clamp(min=FLOOR).log()[:, None]
+
     def _in_cells(self, pixels: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
         """Places and deviations in cells, each (n * joints, m, 2)."""
         cell = self.cell[:, None, None]
@@ -169,9 +172,8 @@ class HeatmapEvidence:
     def _read(self, place: Tensor) -> Tensor:
         """Logarithm (n * joints, m) of the maps themselves."""
         grid = 2 * place / place.new_tensor(self.maps.shape[:1:-1]) - 1
-        logarithms = self._maps.clamp(min=FLOOR).log()[:, None]
         read = functional.grid_sample(
-            logarithms, grid[:, :, None], mode="bilinear", padding_mode="border", align_corners=False
+            self._logarithms, grid[:, :, None], mode="bilinear", padding_mode="border", align_corners=False
         )
         return read[:, 0, :, 0]
 

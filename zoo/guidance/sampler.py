@@ -53,7 +53,12 @@ class Guidance:
         if self.steps > TIMESTEPS:
             raise UsageError(f"{self.steps} steps cannot be sampled; give 1 to {TIMESTEPS}.")
         for name, value, most in (("scale", self.scale, math.inf), ("ancestral", self.ancestral, 1)):
-            if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= most or value == math.inf:
+            if (
+                not isinstance(value, int | float)
+                or isinstance(value, bool)
+                or not 0 <= value <= most
+                or value == math.inf
+            ):
                 raise UsageError(f"{name} is {value!r}; give a number from 0{' to 1' if most == 1 else ''}.")
 
 

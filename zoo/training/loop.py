@@ -132,7 +132,9 @@ class Training:
         if isinstance(self.lifter, SimpleBaseline):
             self.lifter.standardise(self.batches.inputs, self.batches.poses)
         elif isinstance(self.lifter, HeatmapDiffusion):
-            self.lifter.network.standardise(self.batches.draw(step).returned / 1000.0 for step in range(math.ceil(STANDARDISED / config.batch_size)))
+            self.lifter.network.standardise(
+                self.batches.draw(step).returned / 1000.0 for step in range(math.ceil(STANDARDISED / config.batch_size))
+            )
         self.average = ModelEmaV3(self.lifter, decay=config.ema_decay, use_warmup=True)
         if config.compile:
             # After the copy that is averaged and validated, whose windows have many shapes.
