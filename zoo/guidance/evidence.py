@@ -184,4 +184,4 @@ def _middles(cells: int, device: torch.device) -> Tensor:
 
 def _by_joint_last(values: Tensor, n: int) -> Tensor:
     """(n * joints, m) to (n, m, joints)."""
-    return values.unflatten(0, (n, -1)).transpose(1, 2)
+    return values.view(n, -1, values.shape[-1]).transpose(1, 2)
