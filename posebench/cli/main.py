@@ -46,6 +46,7 @@ app = LazyGroup(
         "score": "posebench.cli.run:score",
         "show": "posebench.cli.run:show",
         "lift": "posebench.cli.lift:lift",
+        "generate": "posebench.cli.generate:generate",
         "convert": "posebench.cli.convert:convert",
         "explain": "posebench.cli.explain:explain",
         "reproduce": "posebench.cli.boards:reproduce",

@@ -12,8 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from posebench.errors import LifterContractError, UsageError
+from posebench.prediction.lazy_streams import Streams
 from posebench.prediction.lifter import Lifted, LifterInputs
 from zoo.blocks.pose_prior import JOINTS, PosePrior
+from zoo.guidance import without_image
 from zoo.guidance.camera import assumed_lens, rays
 from zoo.guidance.evidence import HeatmapEvidence
 from zoo.guidance.sampler import Guidance, Samples, Seen, sample
@@ -81,6 +83,15 @@ class HeatmapDiffusion(nn.Module):
         """Poses (batch, hypotheses, window, 17, 3) in root-relative mm, and the mean root in camera mm."""
         if inputs.heatmaps is None:
             raise LifterContractError("heatmap_diffusion was handed no heatmaps; grant the privilege 'heatmaps'.")
+        parts = self._sampled(inputs, None)
+        windows = len(inputs.keypoints)
+        return Lifted(
+            poses=torch.cat([part.poses for part in parts])[:windows].float() * MILLIMETRES,
+            root=torch.cat([_mean_root(part) for part in parts])[:windows].float() * MILLIMETRES,
+        )
+
+    def _sampled(self, inputs: LifterInputs, known: Tensor | None) -> list[Samples]:
+        """Samples of all windows, the last part filled up; `known` as `complete` has it."""
         frames = inputs.keypoints.shape[1]
         noises = _Noises(inputs, (self.hypotheses, frames, JOINTS, 3))
         parts = []
@@ -91,17 +102,33 @@ class HeatmapDiffusion(nn.Module):
             # Shapes alone are asked for, and every step has the same.
             kind, guidance = "cpu", replace(guidance, steps=1)
         with torch.inference_mode(False), torch.autocast(kind, enabled=False):
-            lens = self._lens(inputs)
-            together = max(1, min(POSES // (self.hypotheses * frames), FRAMES // frames))
+            together = max(1, POSES // (self.hypotheses * frames))
+            if inputs.heatmaps is not None:
+                together = max(1, min(together, FRAMES // frames))
             windows = len(inputs.keypoints)
             for first in range(0, windows, together):
                 chosen = slice(first, min(first + together, windows))
-                seen = self._seen(inputs, lens, chosen, together)
-                parts.append(sample(self.network, seen, guidance, partial(noises.next, chosen, together)))
-        return Lifted(
-            poses=torch.cat([part.poses for part in parts])[:windows].float() * MILLIMETRES,
-            root=torch.cat([_mean_root(part) for part in parts])[:windows].float() * MILLIMETRES,
-        )
+                seen = None if inputs.heatmaps is None else self._seen(inputs, self._lens(inputs), chosen, together)
+                given = None if known is None else self._known(_filled(known[chosen].clone(), together))
+                parts.append(sample(self.network, seen, guidance, partial(noises.next, chosen, together), given))
+        return parts
+
+    def _known(self, known: Tensor) -> Tensor:
+        """What is known (windows, frames, 17, 3) mm, standardised, for each of the hypotheses."""
+        return self.network.inward(known / MILLIMETRES)[:, None].expand(-1, self.hypotheses, -1, -1, -1)
+
+    def generate(self, streams: Streams) -> Tensor:
+        """See `posebench.prediction.generative.GenerativeLifter`."""
+        return without_image.generate(self.network, self.guidance, streams)
+
+    def denoise(self, noisy: Tensor, deviation: float, streams: Streams) -> Tensor:
+        """See `posebench.prediction.generative.GenerativeLifter`."""
+        return without_image.denoise(self.network, self.guidance, noisy, deviation, self.hypotheses, streams)
+
+    def complete(self, inputs: LifterInputs, known: Tensor) -> Tensor:
+        """See `posebench.prediction.generative.GenerativeLifter`."""
+        parts = self._sampled(inputs, known)
+        return torch.cat([part.poses for part in parts])[: len(known)].float() * MILLIMETRES
 
     def _lens(self, inputs: LifterInputs) -> Tensor:
         if self.camera == "assumed":
