@@ -47,6 +47,8 @@ app = LazyGroup(
         "show": "posebench.cli.run:show",
         "lift": "posebench.cli.lift:lift",
         "generate": "posebench.cli.generate:generate",
+        "complete": "posebench.cli.complete:complete",
+        "denoise": "posebench.cli.denoise:denoise",
         "convert": "posebench.cli.convert:convert",
         "explain": "posebench.cli.explain:explain",
         "reproduce": "posebench.cli.boards:reproduce",

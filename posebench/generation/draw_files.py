@@ -71,6 +71,5 @@ def _draw(generated: Generated, folder: Path, progress: Progress | None) -> None
         return
     cells = [Cell(pose) for pose in poses[: ROWS * COLUMNS, 0]]
     lines = [("generated", cells[first : first + COLUMNS]) for first in range(0, len(cells), COLUMNS)]
-    # Real people seen from one height stand in rows; they are the measure of what is drawn, not a match for each.
-    real = ("real", [Cell(pose, truth=True) for pose in generated.real[:: max(1, len(generated.real) // COLUMNS)][:COLUMNS]])
+    real = ("real", [Cell(pose) for pose in generated.real[:: max(1, len(generated.real) // COLUMNS)][:COLUMNS]])
     draw_grid([*lines, real], f"{name}: the first of {len(poses)} poses, and real ones", folder / "poses.png")

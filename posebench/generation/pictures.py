@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from posebench.results.drawing import FROM_THE_CAMERA, TRUTH, bone_lines, draw_pose, pyplot
+from posebench.results.drawing import FROM_THE_CAMERA, bone_lines, draw_pose, pyplot
 from posebench.results.lift_picture import animation_frames
 from posebench.skeletons import HUMAN36M_17
 
@@ -24,14 +24,10 @@ USUAL_FPS = 25.0
 
 @dataclass(frozen=True)
 class Cell:
-    """One pose (17, 3) mm about the root, NaN joints left out; `behind` it others in pale lines, each a pose like it.
-
-    `truth` draws the pose itself in the grey of true poses.
-    """
+    """One pose (17, 3) mm about the root, NaN joints left out; `behind` it others in pale lines, each a pose like it."""
 
     pose: Array
     behind: tuple[Array, ...] = ()
-    truth: bool = False
     across: int = FROM_THE_CAMERA
 
 
@@ -89,7 +85,7 @@ def _axes(labels: Sequence[str], columns: int, title: str) -> tuple[Any, Any]:
 def _draw(axis: Any, cell: Cell) -> None:
     for pose in cell.behind:
         draw_pose(axis, HUMAN36M_17, pose, cell.across, colour=FAINT, width=0.8)
-    draw_pose(axis, HUMAN36M_17, cell.pose, cell.across, colour=TRUTH if cell.truth else None)
+    draw_pose(axis, HUMAN36M_17, cell.pose, cell.across)
     axis.set_xlim(-HALF_WIDTH, HALF_WIDTH)
 
 
