@@ -18,7 +18,9 @@ STAGES = {"weights": "fetching weights (bytes)", "complete": "completing (window
 @options.dataset(help="Complete the test frames of a data set, instead of a file.")
 @click.option("--mask", help="Joints to hide in a data set: right-arm, left-leg, right-side, random-4, ...")
 @options.keypoints(help="2D source of a data set, shown for all joints; default: no 2D.")
-@click.option("--focal", type=float, help="Focal length in pixels of a file's keypoints, for a lifter that needs intrinsics.")
+@click.option(
+    "--focal", type=float, help="Focal length in pixels of a file's keypoints, for a lifter that needs intrinsics."
+)
 @options.hypotheses()
 @options.steps()
 @click.option("--limit", type=int, help="Only the first so many frames of a data set; a smoke record.")
@@ -96,9 +98,7 @@ def _complete_dataset(
         ensure_writable(folder.parent)
         place = data_root() / "completions" if records is None else records
         ensure_writable(place)
-        completion = complete_dataset(
-            model, dataset, mask, keypoints=keypoints, limit=limit, progress=report, **chosen
-        )
+        completion = complete_dataset(model, dataset, mask, keypoints=keypoints, limit=limit, progress=report, **chosen)
         files = write_completion_folder(completion, folder)
         record = write_completion(completion.record, place / completion.record.location)
     if as_json:
@@ -118,7 +118,10 @@ def results_table(record: Any) -> Any:
     metric = record.protocol.spec["metrics"][0]
     names = list(dict.fromkeys(name for row in record.rows for part in row.results.values() for name in part))
     made = table(
-        f"{record.protocol.id}: mm over the hidden joints of {record.data.frames} frames", "row", *names, numeric=tuple(names)
+        f"{record.protocol.id}: mm over the hidden joints of {record.data.frames} frames",
+        "row",
+        *names,
+        numeric=tuple(names),
     )
     for row in record.rows:
         found = {name: numbers[metric] for part in row.results.values() for name, numbers in part.items()}

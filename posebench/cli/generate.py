@@ -46,7 +46,14 @@ def generate(
         KIND.check(folder)
         ensure_writable(folder.parent)
         made = generate_poses(
-            model, count=count, datasets=dataset, weights=weights, steps=steps, device=device, seed=seed, progress=report
+            model,
+            count=count,
+            datasets=dataset,
+            weights=weights,
+            steps=steps,
+            device=device,
+            seed=seed,
+            progress=report,
         )
         files = write_generated(made, folder, report)
     if as_json:

@@ -68,9 +68,9 @@ class TrainingPoses:
 
 def _mean(poses: Poses, known: npt.NDArray[np.int64]) -> Poses:
     """The mean pose (17, 3) once every pose is turned onto it by its known joints: two rounds from the first pose."""
-    mean = poses[0]
+    mean: Poses = poses[0]
     for _ in range(2):
-        mean = (poses @ _turns(poses[:, known], mean[known])).mean(0)
+        mean = np.asarray((poses @ _turns(poses[:, known], mean[known])).mean(0))
     return mean
 
 

@@ -31,14 +31,13 @@ from posebench.generation.record import (
     CompletionRow,
     make_row,
 )
-from posebench.hashing import hash_value
 from posebench.inputs.frames import WantedFrames, wanted_frames
 from posebench.inputs.keypoints import Keypoints
 from posebench.inputs.sources import find_source
 from posebench.metrics.hypotheses import AGGREGATES, AssistedAggregate, HonestAggregate, OracleSelection
 from posebench.metrics.table import METRICS
 from posebench.prediction.runner import check_grants, sampling
-from posebench.protocols.completion import NO_KEYPOINTS, CompletionSpec, completion_spec
+from posebench.protocols.completion import CompletionSpec, completion_spec
 from posebench.results.domain import domain_of
 from posebench.results.environment import describe_environment
 from posebench.results.record import TrainingSet
@@ -89,9 +88,7 @@ def complete_dataset(
         seed=seed, device=device,
     )  # fmt: skip
     spec = completion_spec(dataset, mask, keypoints)
-    prior = load_prior(
-        model, weights, hypotheses=hypotheses, steps=steps, device=device, seed=seed, progress=progress
-    )
+    prior = load_prior(model, weights, hypotheses=hypotheses, steps=steps, device=device, seed=seed, progress=progress)
     granted = () if keypoints is None else check_grants(prior.lifter, spec.inputs)
     data = load_dataset(dataset)
     check_joint_set(data)
@@ -120,7 +117,7 @@ def hide(spec: CompletionSpec, dataset: Dataset, wanted: WantedFrames) -> Hidden
     known = poses.copy()
     known[np.arange(len(poses))[:, None], every] = np.nan
     seen: Keypoints | None = None
-    if spec.inputs.source != NO_KEYPOINTS:
+    if spec.shows_keypoints:
         seen = find_source(spec.inputs.source).read(sequence)
     partial = Partial(wanted.info, known, wanted.frames, seen, tuple(sequence.camera.lens))
     return HiddenPart(partial, poses[wanted.frames], every[wanted.frames])
@@ -128,7 +125,9 @@ def hide(spec: CompletionSpec, dataset: Dataset, wanted: WantedFrames) -> Hidden
 
 def hidden_only(poses: Poses, hidden: npt.NDArray[np.int64]) -> Poses:
     """Of poses (..., frames, 17, 3) the joints (frames, n): (..., frames, n, 3)."""
-    taken: Poses = np.take_along_axis(poses, np.broadcast_to(hidden[..., None], (*poses.shape[:-2], hidden.shape[1], 3)), axis=-2)
+    taken: Poses = np.take_along_axis(
+        poses, np.broadcast_to(hidden[..., None], (*poses.shape[:-2], hidden.shape[1], 3)), axis=-2
+    )
     return taken
 
 
@@ -152,7 +151,11 @@ def score_hidden(spec: CompletionSpec, poses: Poses, truth: Poses) -> dict[str, 
 
 
 def _lifter_row(
-    spec: CompletionSpec, prior: Prior, parts: Iterable[HiddenPart], completed: Iterable[Poses], granted: tuple[str, ...]
+    spec: CompletionSpec,
+    prior: Prior,
+    parts: Iterable[HiddenPart],
+    completed: Iterable[Poses],
+    granted: tuple[str, ...],
 ) -> CompletionRow:
     scored = [
         (part, score_hidden(spec, hidden_only(poses, part.hidden), hidden_only(part.truth, part.hidden)))
@@ -221,7 +224,7 @@ def _record(
         id=f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
         created=f"{now:%Y-%m-%dT%H:%M:%SZ}",
         asked=asked,
-        protocol=CompletionProtocol(id=spec.id, spec=spec.to_json(), hash=hash_value(spec.to_json())),
+        protocol=CompletionProtocol(id=spec.id, spec=spec.to_json(), hash=spec.hash),
         lifter=CompletionLifter(
             name=lifter.name,
             architecture=lifter.tag.architecture,

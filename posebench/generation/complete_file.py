@@ -42,7 +42,9 @@ def complete_file(
     """
     file = read_pose_file(Path(path))
     if not np.isnan(file.poses).any():
-        raise UsageError(f"{file.about['name']} lacks no joint, so there is nothing to complete; write NaN where one is to be found.")
+        raise UsageError(
+            f"{file.about['name']} lacks no joint, so there is nothing to complete; write NaN where one is to be found."
+        )
     prior = load_prior(model, weights, hypotheses=hypotheses, steps=steps, device=device, seed=seed, progress=progress)
     lens = None
     if file.keypoints is not None:
@@ -51,7 +53,10 @@ def complete_file(
     report = None if progress is None else lambda done, total: progress("complete", done, total)
     (poses,) = complete_all(prior, [part], report)
     missing = int(np.isnan(file.poses).any(axis=-1).sum())
-    about = {**prior.about(), "input": {**file.about, "missing_joints": missing, "keypoints": file.keypoints is not None}}
+    about = {
+        **prior.about(),
+        "input": {**file.about, "missing_joints": missing, "keypoints": file.keypoints is not None},
+    }
     return CompletedFile(poses + file.root, file.poses + file.root, file.info.fps, about)
 
 
@@ -60,7 +65,9 @@ def _lens(
 ) -> tuple[float, ...] | None:
     """(9,) f, c, k, p of a lens without distortion; raises `UsageError` for what a file cannot grant."""
     if "root_depth" in privileges:
-        raise UsageError(f"{name} needs the true depth of the root, which a file of poses does not tell; choose another.")
+        raise UsageError(
+            f"{name} needs the true depth of the root, which a file of poses does not tell; choose another."
+        )
     if "intrinsics" not in privileges:
         return None
     if focal is None or not 0 < focal < float("inf"):

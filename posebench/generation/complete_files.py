@@ -1,22 +1,18 @@
 """What `posebench complete` writes: arrays, numbers, a picture; all of them or none."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from posebench.generation.complete import Completion
 from posebench.generation.complete_file import CompletedFile
+from posebench.generation.output import output_kind, summary, write_arrays
 from posebench.generation.pictures import Cell, draw_grid
 from posebench.generation.real_poses import Poses, root_relative
 from posebench.results.drawing import FROM_THE_SIDE
-from posebench.results.output_folder import OutputKind
-from posebench.skeletons import HUMAN36M_17
 
-FORMAT = "posebench complete 1"
-KIND = OutputKind("complete", ("poses.npz", "poses.json", "poses.png"), "poses.json", FORMAT)
+KIND = output_kind("complete")
 #: Frames of a picture, and hypotheses that are drawn behind their mean.
 COLUMNS, BEHIND = 8, 12
 
@@ -44,7 +40,7 @@ def write_completion_folder(completion: Completion, folder: Path) -> tuple[Path,
     known = np.where(hidden[rows][..., None], np.nan, truth[rows])
     title = f"{record.lifter.name}, {record.protocol.id}: mean of {record.hypotheses}, and some of them"
     with KIND.written(folder) as made:
-        _write(made, arrays, told)
+        write_arrays(made, summary("complete", told, {"frames": len(mean), "space": "root_relative"}), arrays)
         _draw(made / "poses.png", title, known, mean[rows], drawn, truth[rows])
     return tuple(sorted(folder.iterdir()))
 
@@ -62,18 +58,10 @@ def write_completed_file(completed: CompletedFile, folder: Path) -> tuple[Path, 
     known = completed.known[rows] - completed.known[rows][:, :1]
     title = f"{completed.about['lifter']['name']}, {completed.about['input']['name']}"
     with KIND.written(folder) as made:
-        _write(made, arrays, completed.about)
+        write_arrays(made, summary("complete", completed.about, {"frames": len(mean)}), arrays)
         drawn = root_relative(completed.hypotheses[:BEHIND, rows])
         _draw(made / "poses.png", title, known, root_relative(mean[rows]), drawn, None)
     return tuple(sorted(folder.iterdir()))
-
-
-def _write(folder: Path, arrays: dict[str, Any], told: dict[str, Any]) -> None:
-    named = {"joint_set": HUMAN36M_17.name, "units": "mm"}
-    np.savez_compressed(folder / "poses.npz", **arrays, **{key: np.array(text) for key, text in named.items()})
-    output = {**named, "frames": len(arrays["poses"]), "axes": "x right, y down, z forward, as the camera looks"}
-    text = json.dumps({"format": FORMAT, **told, "output": output}, indent=1, allow_nan=False)
-    (folder / "poses.json").write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
 def _draw(path: Path, title: str, known: Poses, mean: Poses, drawn: Poses, truth: Poses | None) -> None:

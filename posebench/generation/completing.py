@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from posebench.datasets.sequence import SequenceInfo
 from posebench.generation.prior import Prior
 from posebench.inputs.heatmaps import BuiltHeatmaps
 from posebench.inputs.keypoints import Keypoints
-from posebench.datasets.sequence import SequenceInfo
 from posebench.prediction.lazy_heatmaps import LazyHeatmaps
 from posebench.prediction.lifter import LifterInputs
 from posebench.prediction.runner import full_float32

@@ -21,8 +21,8 @@ from posebench.metrics.bones import symmetry_error
 from posebench.metrics.position import mpjpe
 from posebench.prediction.runner import full_float32
 from posebench.prediction.windows import plan_windows
-from posebench.protocols.open_sets import open_standard
 from posebench.protocols.completion import KEEP_EVERY
+from posebench.protocols.open_sets import open_standard
 from posebench.seeding import frozen_generator, torch_generator
 from posebench.skeletons import HUMAN36M_17
 
@@ -74,9 +74,7 @@ def denoise_dataset(
     check_joint_set(data)
     inputs = open_standard(dataset, "gt", split=split).inputs
     space = TrainingSpace(real_poses(data, "train", TRAINING_POSES, every_camera=True))
-    wanted = [
-        (item.info, item.frames[item.frames % KEEP_EVERY == 0]) for item in wanted_frames(data, inputs)
-    ]
+    wanted = [(item.info, item.frames[item.frames % KEEP_EVERY == 0]) for item in wanted_frames(data, inputs)]
     if limit is not None:
         wanted = _first(wanted, limit)
     clean = [root_relative(data.read(info).poses) for info, _ in wanted]
@@ -147,10 +145,12 @@ def denoise_all(
             # The last batch is filled up: one shape gives one set of bits.
             batch = [*real, *[real[-1]] * (size - len(real))]
             shown = np.stack([noisy[number][frames] for number, _, frames, _ in batch]).astype(np.float32)
-            streams = tuple(torch_generator("denoise", prior.seed, wanted[n][0].id, window) for n, window, _, _ in batch)
+            streams = tuple(
+                torch_generator("denoise", prior.seed, wanted[n][0].id, window) for n, window, _, _ in batch
+            )
             made = prior.module.denoise(torch.from_numpy(shown).to(prior.device), deviation, streams)
-            poses = prior.checked(made, (size, prior.hypotheses, prior.window), "restored")
-            for (number, _, _, outputs), mean in zip(real, poses.mean(axis=1, dtype=np.float64), strict=False):
+            drawn = prior.checked(made, (size, prior.hypotheses, prior.window), "restored")
+            for (number, _, _, outputs), mean in zip(real, drawn.mean(axis=1, dtype=np.float64), strict=False):
                 kept = outputs >= 0
                 restored[number][outputs[kept]] = mean[kept]
             if progress:

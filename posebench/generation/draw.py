@@ -14,9 +14,9 @@ from posebench.datasets.store import Dataset
 from posebench.errors import UsageError
 from posebench.generation.prior import Prior, Progress, check_count, load_prior
 from posebench.generation.real_poses import Poses, real_poses
+from posebench.metrics.body_frame import in_body_frame
 from posebench.metrics.bones import bone_length_jitter
 from posebench.metrics.distributions import diversity, frechet_distance, nearest_distance, pose_features
-from posebench.metrics.body_frame import in_body_frame
 from posebench.metrics.validity import BodyLimits
 from posebench.prediction.runner import full_float32
 from posebench.seeding import frozen_generator, torch_generator
@@ -60,8 +60,9 @@ def generate_poses(
 ) -> Generated:
     """Draw `count` poses, or motions of a prior of motions, and compare them with real poses; nothing is written.
 
-    `datasets` are prepared data sets, those that the tag was trained on unless they are named: the training splits of all
-    of them say what real poses are, their test splits (validation, where there is none) what other real poses score. The first `n` poses are the same whatever `count`.
+    `datasets` are prepared data sets, those that the tag was trained on unless they are named. The training splits of all
+    of them say what real poses are, their test splits (validation, where there is none) what other real poses score. The
+    first `n` poses are the same whatever `count`.
     Raises subclasses of `PosebenchError`.
     """
     check_count("count", count)
@@ -144,7 +145,8 @@ def _normal(reference: Poses, count: int, seed: int) -> Poses:
 def _evenly(values: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:
     """At most `count` rows at equal steps."""
     rows = np.linspace(0, len(values) - 1, min(count, len(values))).round().astype(int)
-    return values[rows]
+    taken: npt.NDArray[Any] = values[rows]
+    return taken
 
 
 def _trained_on(prior: Prior) -> tuple[str, ...]:
@@ -152,7 +154,9 @@ def _trained_on(prior: Prior) -> tuple[str, ...]:
     tag, file = prior.lifter.tag, prior.lifter.weights
     seen = () if file is not None and file.origin == "file" else tag.described.trained_on or ()
     if not seen:
-        raise UsageError(f"Nothing says what {prior.lifter.name} was trained on; say which real poses to compare with: --dataset D.")
+        raise UsageError(
+            f"Nothing says what {prior.lifter.name} was trained on; say which real poses to compare with: --dataset D."
+        )
     return tuple(dict.fromkeys(item.dataset for item in seen))
 
 

@@ -42,7 +42,11 @@ def draw_grid(rows: Sequence[tuple[str, Sequence[Cell]]], title: str, path: Path
 
 
 def draw_motions(
-    rows: Sequence[tuple[str, Array]], fps: float | None, title: str, path: Path, progress: Callable[[str, int, int], None] | None = None
+    rows: Sequence[tuple[str, Array]],
+    fps: float | None,
+    title: str,
+    path: Path,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> None:
     """A GIF of labelled rows of motions (motions, frames, 17, 3), as `draw_grid` has poses; of at most 100 frames."""
     from matplotlib.animation import PillowWriter
@@ -69,7 +73,11 @@ def draw_motions(
 def _axes(labels: Sequence[str], columns: int, title: str) -> tuple[Any, Any]:
     plt = pyplot()
     figure, axes = plt.subplots(
-        len(labels), columns, figsize=(1.25 * columns + 0.6, 1.6 * len(labels) + 0.5), squeeze=False, layout="constrained"
+        len(labels),
+        columns,
+        figsize=(1.25 * columns + 0.6, 1.6 * len(labels) + 0.5),
+        squeeze=False,
+        layout="constrained",
     )
     figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.0, hspace=0.0)
     for axis in axes.flat:

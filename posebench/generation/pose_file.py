@@ -49,7 +49,9 @@ def read_pose_file(path: Path) -> PoseFile:
     `DataMissingError` and `DataDamagedError`, one sentence with file and key.
     """
     if path.suffix not in ENDINGS:
-        raise DataMissingError(f"{path} is neither an npz nor a safetensors file; give one with 'poses' (frames, joints, 3).")
+        raise DataMissingError(
+            f"{path} is neither an npz nor a safetensors file; give one with 'poses' (frames, joints, 3)."
+        )
     file = read_user_file(path)
     file.refuse_other_keys(KEYS)
     own = file.joint_set("joint_set", HUMAN36M_17.name)
@@ -60,7 +62,7 @@ def read_pose_file(path: Path) -> PoseFile:
     if found.ndim != 3 or found.shape[2] != 3:
         raise DataDamagedError(f"{file.where} has 'poses' of shape {found.shape}, not (frames, joints, 3).")
     check_joints(file, "poses", found.shape[1], own)
-    poses = convert_joints(found * UNITS_MM[unit], own, HUMAN36M_17)
+    poses = convert_joints(found * UNITS_MM[unit], own, HUMAN36M_17).astype(np.float64)
     poses[np.isnan(poses).any(axis=-1)] = np.nan
     _check_poses(file.where, poses)
     fps = file.positive("fps", "") if "fps" in file else USUAL_FPS

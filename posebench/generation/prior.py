@@ -74,9 +74,7 @@ class Prior:
         wanted = (*shape, HUMAN36M_17.num_joints, 3)
         name = self.lifter.name
         if tuple(poses.shape) != wanted:
-            raise LifterContractError(
-                f"{name} {what} poses of shape {tuple(poses.shape)}; {wanted} were asked for."
-            )
+            raise LifterContractError(f"{name} {what} poses of shape {tuple(poses.shape)}; {wanted} were asked for.")
         found: npt.NDArray[np.float32] = poses.to("cpu", torch.float32).contiguous().numpy()
         if not np.isfinite(found).all():
             raise NotFiniteError(f"{name} {what} poses with NaN or infinity; check its weights.")

@@ -141,7 +141,9 @@ def results_of(
     for aggregate in spec.aggregates:
         for metric in spec.metrics:
             found = [
-                Statistic(*row.statistics[aggregate][metric]) for row in rows if metric in row.statistics.get(aggregate, {})
+                Statistic(*row.statistics[aggregate][metric])
+                for row in rows
+                if metric in row.statistics.get(aggregate, {})
             ]
             weight = math.fsum(part.weight for part in found)
             if weight:

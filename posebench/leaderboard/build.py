@@ -6,12 +6,16 @@ from pathlib import Path
 from posebench.errors import CheckFailedError, DataMissingError
 from posebench.files import write_text
 from posebench.leaderboard.collect import collect
+from posebench.leaderboard.completion import render_completions
 from posebench.leaderboard.reported import own_ledger, section
 from posebench.leaderboard.tables import to_csv, to_index, to_json, to_markdown
 
 TABLES = (".md", ".csv", ".json")
-#: What else lies in the folder: the records, and studies with pages and records of their own.
-OTHERS = {"records", "studies"}
+RECORDS = "records"
+#: The folder of the tables of completion, with records of their own.
+COMPLETION = "completion"
+#: What else lies in the folder: studies with pages and records of their own.
+STUDIES = "studies"
 
 
 def render(folder: Path) -> dict[str, str]:
@@ -19,7 +23,7 @@ def render(folder: Path) -> dict[str, str]:
 
     Pages end with what papers report under the same protocol, from posebench's own manifest.
     """
-    records = folder / "records"
+    records = folder / RECORDS
     if not records.is_dir():
         raise DataMissingError(f"There is no folder {records}; give the leaderboard folder with --dir.")
     boards, ledger = collect(records), own_ledger()
@@ -28,6 +32,8 @@ def render(folder: Path) -> dict[str, str]:
         for suffix, make in zip(TABLES, (to_markdown, to_csv, to_json), strict=True):
             files[f"{board.protocol}{suffix}"] = make(board)
         files[f"{board.protocol}.md"] += section(ledger, board.protocol)
+    completions = render_completions(folder / COMPLETION / RECORDS)
+    files |= {f"{COMPLETION}/{name}": content for name, content in completions.items()}
     return files
 
 
@@ -72,8 +78,13 @@ def _committed(folder: Path) -> set[str]:
     return {
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
-        if path.suffix in TABLES and path.relative_to(folder).parts[0] not in OTHERS and not path.name.startswith(".")
+        if path.suffix in TABLES and _is_table(path.relative_to(folder).parts)
     }
+
+
+def _is_table(place: tuple[str, ...]) -> bool:
+    own = place[1:] if place[0] == COMPLETION else place
+    return own[0] not in (RECORDS, STUDIES) and not place[-1].startswith(".")
 
 
 def _difference(name: str, have: str, want: str) -> str:

@@ -39,7 +39,9 @@ _RIGHT = np.array([_BONES.index((_SKELETON.mirrored[a], _SKELETON.mirrored[b])) 
 #: For each bone the bone that ends where it begins, -1 at the hip.
 _BEFORE = np.array([next((i for i, (_, child) in enumerate(_BONES) if child == a), -1) for a, _ in _BONES])
 #: The bones that have limits: all but those between the hips, which are the frame.
-_LIMITED = tuple(place for place, (a, b) in enumerate(_BONES) if a != _SKELETON.root or b not in _SKELETON.left + _SKELETON.right)
+_LIMITED = tuple(
+    place for place, (a, b) in enumerate(_BONES) if a != _SKELETON.root or b not in _SKELETON.left + _SKELETON.right
+)
 
 
 @dataclass(frozen=True)
@@ -95,8 +97,8 @@ class BodyLimits:
         beside = [tree.query(local[:, bone], distance_upper_bound=reach)[0] for bone, tree in self.trees.items()]
         return Validity(
             lengths=fit & (size >= self.size[0]) & (size <= self.size[1]),
-            symmetry=(_asymmetry(lengths) <= self.asymmetry).all(-1),
-            joints=np.isfinite(beside).all(0),
+            symmetry=np.asarray((_asymmetry(lengths) <= self.asymmetry).all(-1)),
+            joints=np.asarray(np.isfinite(beside).all(0)),
             asymmetry=np.abs(lengths[:, _LEFT] - lengths[:, _RIGHT]).mean(-1),
         )
 

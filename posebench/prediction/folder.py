@@ -5,7 +5,8 @@ safetensors file a sequence with
 
 - `poses` float32 (hypotheses, rows, joints, 3) in the manifest's space,
 - `frame` int64 (rows), the frame each row predicts,
-- optionally `root` float32 (rows, 3) camera mm and `weight` float32 (hypotheses, rows).
+- optionally `root` float32 camera mm, (rows, 3) or (hypotheses, rows, 3), `weight` float32 (hypotheses, rows), and
+  `lens` float32 (9), by which the lifter takes its poses to project.
 
 Every file is renamed into place when whole: it is the unit of resume and of a shard.
 """
@@ -25,7 +26,8 @@ from posebench.files import write_bytes, write_text
 from posebench.hashing import hash_array, hash_value
 from posebench.inputs.spec import InputsSpec
 
-FORMAT = 2
+#: Folders of another format are refused, not guessed at: predicting again is the safe way to the new one.
+FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class PredictionManifest:
         """The inverse of `to_json`; raises `ValueError` or `KeyError` for what is not one."""
         value = dict(value)
         if value["format"] != FORMAT:
-            raise ValueError(f"format {value['format']} is not {FORMAT}")
+            raise ValueError(f"its format is {value['format']}, this posebench reads {FORMAT}")
         inputs = InputsSpec.from_json(value.pop("inputs"))
         if value.pop("inputs_hash") != inputs.hash:
             raise ValueError("inputs_hash is not the hash of inputs")
@@ -84,6 +86,7 @@ class SequencePrediction:
     """Joint-frames of the keypoints that were missing and interpolated for the lifter."""
     root: npt.NDArray[np.float32] | None = None
     weight: npt.NDArray[np.float32] | None = None
+    lens: npt.NDArray[np.float32] | None = None
 
 
 class PredictionFolder:
@@ -141,10 +144,8 @@ class PredictionFolder:
     def write(self, sequence_id: str, prediction: SequencePrediction) -> None:
         """Write one sequence, atomically."""
         arrays = {"poses": prediction.poses, "frame": prediction.frame}
-        if prediction.root is not None:
-            arrays["root"] = prediction.root
-        if prediction.weight is not None:
-            arrays["weight"] = prediction.weight
+        optional = {"root": prediction.root, "weight": prediction.weight, "lens": prediction.lens}
+        arrays |= {name: array for name, array in optional.items() if array is not None}
         metadata = {"sequence": sequence_id, "interpolated": str(prediction.interpolated)}
         whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
         write_bytes(self.file(sequence_id), save(whole, metadata))
@@ -166,6 +167,7 @@ class PredictionFolder:
                 int(metadata["interpolated"]),
                 arrays.get("root"),
                 arrays.get("weight"),
+                arrays.get("lens"),
             )
         except (SafetensorError, KeyError, ValueError, TypeError) as error:
             raise DataDamagedError(

@@ -1,6 +1,6 @@
 """The contract between the runner and a lifter: what it is shown, what it returns."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -56,14 +56,27 @@ class LifterInputs:
 class Lifted:
     """What a lifter may return beside bare poses.
 
-    `poses` is (batch, hypotheses, frames, joints, 3); `root` the estimated
-    root (batch, frames, 3) in camera mm; `weight` (batch, hypotheses, frames)
-    sums to 1 over hypotheses.
+    `poses`
+        (batch, hypotheses, frames, joints, 3).
+    `root`
+        The estimated root in camera mm: (batch, frames, 3) of all hypotheses together, or
+        (batch, hypotheses, frames, 3) of each.
+    `weight`
+        (batch, hypotheses, frames); sums to 1 over hypotheses.
+    `lens`
+        (9,) f, c, k, p as `Camera.lens`: the lens by which root and poses project to where the lifter thinks that
+        the joints are seen. The same for all windows of a sequence.
     """
 
     poses: Tensor
     root: Tensor | None = None
     weight: Tensor | None = None
+    lens: Tensor | None = None
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> "Lifted":
+        """With every tensor that there is changed."""
+        parts = (self.poses, self.root, self.weight, self.lens)
+        return Lifted(*(None if part is None else change(part) for part in parts))  # type: ignore[arg-type]
 
 
 @runtime_checkable

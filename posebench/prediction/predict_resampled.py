@@ -66,6 +66,7 @@ def predict_resampled(
         poses=resample_poses(made.poses, own, fps, frames)[:, rows],
         frame=rows,
         interpolated=made.interpolated,
-        root=None if made.root is None else resample_poses(made.root, own, fps, frames, axis=0)[rows],
+        root=None if made.root is None else resample_poses(made.root, own, fps, frames, axis=-2)[..., rows, :],
         weight=None if made.weight is None else resample_poses(made.weight, own, fps, frames, axis=-1)[:, rows],
+        lens=made.lens,
     )

@@ -41,18 +41,18 @@ def predict_sequence(
     seed: int,
     precision: Precision,
 ) -> SequencePrediction:
-    """Lift one sequence, window by window, and keep the wanted frames in order.
+    """Lift one sequence, window by window, and keep the wanted frames in order; windows without any are not lifted.
 
     Raises `NotFiniteError` naming the sequence and frame, `LifterContractError` for a wrong shape.
     """
     spec, device = lifter.spec, clock.device
     shown, interpolated = show_sequence(lifter, joints, sequence, keypoints, device)
-    plan = plan_windows(spec, sequence.info.frames)
+    plan = plan_windows(spec, sequence.info.frames).only(wanted.frames)
     call = partial(lift, lifter, joints.lifter, flip=flip, precision=precision)
     outputs = SequenceOutputs(lifter.name, *plan.keep.shape)
     for windows, real in plan.batches(batch_size):
         index, first = plan.inputs(windows), int(windows[0])
-        streams = partial(noise_streams, seed, sequence.info.id, windows)
+        streams = partial(noise_streams, seed, sequence.info.id, plan.number[windows])
         if clock.passes == 0:
             # With streams of its own: a warm-up must not draw the noise of the pass that counts.
             clock.warm_up(partial(call, window_batch(shown, index, LazyStreams(len(windows), streams), device)))
@@ -62,20 +62,36 @@ def predict_sequence(
         outputs.add(first, real, lifted)
     places, frame = plan.kept(wanted.frames, by_frame=spec.tail != "overlap-chunk")
     take = torch.from_numpy(places).to(device)
-    root, weight = outputs.root, outputs.weight
+    root, weight, lens = outputs.root, outputs.weight, outputs.lens
     prediction = SequencePrediction(
         poses=joints.returned(_numpy(outputs.poses[take].transpose(0, 1))),
         frame=frame.astype(np.int64),  # a copy: the plan's own serves other sequences too
         interpolated=interpolated,
-        root=None if root is None else _numpy(root[take]),
+        root=None if root is None else _numpy(root[take] if root.ndim == 2 else root[take].transpose(0, 1)),
         weight=None if weight is None else _numpy(weight[take].transpose(0, 1)),
+        lens=None if lens is None else _numpy(lens),
     )
-    if not np.isfinite(prediction.poses).all():
-        bad = int(prediction.frame[np.flatnonzero(~np.isfinite(prediction.poses).all(axis=(0, 2, 3)))[0]])
-        raise NotFiniteError(
-            f"{lifter.name} returned NaN or infinity in sequence {sequence.info.id}, frame {bad}; check its weights and inputs."
-        )
+    _check_finite(lifter.name, sequence.info.id, prediction)
     return prediction
+
+
+def _check_finite(name: str, sequence_id: str, prediction: SequencePrediction) -> None:
+    """Raise `NotFiniteError` naming the sequence and the first frame of a pose, root or weight that is not finite."""
+    of_rows = (
+        ("", prediction.poses, -3),
+        (" for a root", prediction.root, -2),
+        (" for a weight", prediction.weight, -1),
+    )
+    for what, values, axis in of_rows:
+        if values is None or np.isfinite(values).all():
+            continue
+        rows = np.moveaxis(values, axis, 0).reshape(len(prediction.frame), -1)
+        bad = int(prediction.frame[np.flatnonzero(~np.isfinite(rows).all(axis=1))[0]])
+        raise NotFiniteError(
+            f"{name} returned NaN or infinity{what} in sequence {sequence_id}, frame {bad}; check its weights and inputs."
+        )
+    if prediction.lens is not None and not np.isfinite(prediction.lens).all():
+        raise NotFiniteError(f"{name} returned NaN or infinity for a lens in sequence {sequence_id}; check its inputs.")
 
 
 def show_sequence(
@@ -151,9 +167,9 @@ def lift(
         return _call(lifter, inputs, precision)
     mirrored = joints.mirrored
     lifted = _call(lifter, doubled(inputs, mirrored), precision)
-    if lifted.root is not None or lifted.weight is not None:
+    if lifted.root is not None or lifted.weight is not None or lifted.lens is not None:
         raise UsageError(
-            f"{lifter.name} returns a root or weights, whose mirror images have no average: run it without flip."
+            f"{lifter.name} returns a root, weights or a lens, whose mirror images have no average: run it without flip."
         )
     width = inputs.image_size[0] if lifter.spec.space == "image25d" else None
     return Lifted(averaged(lifted.poses, mirrored, width))
@@ -166,11 +182,7 @@ def _call(lifter: LoadedLifter, inputs: LifterInputs, precision: Precision) -> L
     with torch.autocast(inputs.keypoints.device.type, torch.bfloat16):
         lifted = _as_lifted(module.lift(inputs))
     # Before anything is averaged: a sum of bfloat16 would lose another bit of the pose.
-    return Lifted(
-        lifted.poses.float(),
-        None if lifted.root is None else lifted.root.float(),
-        None if lifted.weight is None else lifted.weight.float(),
-    )
+    return lifted.each(Tensor.float)
 
 
 def _as_lifted(returned: Tensor | Lifted) -> Lifted:

@@ -5,7 +5,7 @@ its first or last frame; what comes back says which frame each row is.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -23,7 +23,8 @@ class WindowPlan:
     `starts[i]` is the first frame of window i, negative when it begins before
     the sequence. Place p of it shows frame `starts[i] + shown[p]`, row r of
     its output is frame `starts[i] + returned[r]`; `keep[i, r]` says whether
-    that row is a prediction of this sequence.
+    that row is a prediction of this sequence. `number[i]` is the window's
+    number in the whole sequence, by which its noise is named.
     """
 
     frames: int
@@ -31,6 +32,16 @@ class WindowPlan:
     shown: Indices
     returned: Indices
     keep: npt.NDArray[np.bool_]
+    number: Indices
+
+    def only(self, wanted: Indices) -> "WindowPlan":
+        """The windows that predict any of the `wanted` frames: a lifter's windows do not look at each other."""
+        if len(wanted) == self.frames:
+            return self
+        asked = np.zeros(self.frames, np.bool_)
+        asked[wanted] = True
+        some = (self.keep & asked[np.clip(self.starts[:, None] + self.returned, 0, self.frames - 1)]).any(axis=1)
+        return replace(self, starts=self.starts[some], keep=self.keep[some], number=self.number[some])
 
     def inputs(self, windows: Indices) -> Indices:
         """(windows, length) frame numbers that the windows show, edge frames repeated."""
@@ -105,7 +116,8 @@ def _plan(frames: int, starts: Indices, length: int, first_output: int, rows: in
     """Windows of consecutive frames; rows outside of the sequence are not kept."""
     returned = first_output + np.arange(rows)
     predicted = starts[:, None] + returned
-    return WindowPlan(frames, starts, np.arange(length), returned, (predicted >= 0) & (predicted < frames))
+    keep = (predicted >= 0) & (predicted < frames)
+    return WindowPlan(frames, starts, np.arange(length), returned, keep, np.arange(len(starts)))
 
 
 def _stretched(frames: int, window: int) -> WindowPlan:
@@ -117,4 +129,4 @@ def _stretched(frames: int, window: int) -> WindowPlan:
     """
     shown = np.arange(window) * frames // window
     last = np.append(shown[1:] > shown[:-1], True)
-    return WindowPlan(frames, np.array([0]), shown, shown, last[None])
+    return WindowPlan(frames, np.array([0]), shown, shown, last[None], np.array([0]))

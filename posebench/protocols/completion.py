@@ -59,9 +59,14 @@ class CompletionSpec:
     aggregates: tuple[str, ...]
 
     @property
+    def shows_keypoints(self) -> bool:
+        """Whether 2D is shown at all."""
+        return self.inputs.source != NO_KEYPOINTS
+
+    @property
     def id(self) -> str:
         """`dataset/complete-mask[+source]@version`, as in `hdm05/complete-right-arm@1`."""
-        source = "" if self.inputs.source == NO_KEYPOINTS else f"+{self.inputs.source}"
+        source = f"+{self.inputs.source}" if self.shows_keypoints else ""
         return f"{self.inputs.dataset}/{self.rule}-{self.mask}{source}@{self.version}"
 
     @cached_property

@@ -21,6 +21,7 @@ from posebench.metrics.hypotheses import (
     HonestAggregate,
     OracleSelection,
     align_hypotheses,
+    p_agg,
 )
 from posebench.metrics.position import mpjpe
 from posebench.metrics.table import METRICS
@@ -76,11 +77,11 @@ def score_sequence(
     root = sequence.skeleton.root
     truth = absolute - absolute[:, root : root + 1]
     poses = torch.from_numpy(prediction.poses[:, rows]).double()
-    estimated = _estimated_root(prediction, rows, poses, space, root)
+    weight = None if prediction.weight is None else torch.from_numpy(prediction.weight[:, rows]).double()
+    estimated = _estimated_root(prediction, rows, poses, weight, space, root)
     if space == "image25d":
         poses = _image25d_to_mm(poses, scoring, sequence, frames)
     poses = _root_relative(poses, space, scoring, root)
-    weight = None if prediction.weight is None else torch.from_numpy(prediction.weight[:, rows]).double()
     for name, values in (("predictions", poses), ("true poses", truth)):
         if not torch.isfinite(values).all():
             raise NotFiniteError(f"The {name} of sequence {where} hold NaN or infinity; nothing was scored.")
@@ -147,12 +148,18 @@ def _scored_rows(
 
 
 def _estimated_root(
-    prediction: SequencePrediction, rows: npt.NDArray[np.int64], poses: Tensor, space: str, root: int
+    prediction: SequencePrediction,
+    rows: npt.NDArray[np.int64],
+    poses: Tensor,
+    weight: Tensor | None,
+    space: str,
+    root: int,
 ) -> Tensor | None:
-    """(rows, 1, 3) camera mm: the root that the lifter estimated, of absolute hypotheses their mean; None without one."""
-    if prediction.root is not None:
-        return torch.from_numpy(prediction.root[rows]).double()[:, None]
-    return poses[:, :, root : root + 1].mean(dim=0) if space == "camera" else None
+    """(rows, 1, 3) camera mm: the root that the lifter estimated, the mean of its hypotheses' own; None without one."""
+    if prediction.root is None:
+        return p_agg(poses[:, :, root : root + 1], weight) if space == "camera" else None
+    estimated = torch.from_numpy(prediction.root[..., rows, :]).double()[..., None, :]
+    return p_agg(estimated, weight) if estimated.ndim == 4 else estimated
 
 
 def _image25d_to_mm(poses: Tensor, scoring: Scoring, sequence: Sequence, frames: npt.NDArray[np.int64]) -> Tensor:

@@ -52,7 +52,8 @@ class Lifted:
     frames, joints, 3) weighted by `weight` (hypotheses, frames) where the lifter
     gave one: mm about the root for the space `root_relative`, camera mm for
     `camera`, x right, y down, z forward; pixels for `image25d`. `root` is the
-    lifter's own estimate in camera mm. `keypoints` are those it was given, in
+    lifter's own estimate in camera mm, (frames, 3), or (hypotheses, frames, 3)
+    where each has its own. `keypoints` are those it was given, in
     its joints, before missing ones were filled in. `frame` are the numbers of
     the frames in the input. `about` says where all this comes from, and
     `warnings` what to mistrust, a sentence each.
@@ -211,7 +212,7 @@ def _finish(
     _, rows = np.unique(prediction.frame, return_index=True)
     hypotheses = prediction.poses[:, rows]
     weight = None if prediction.weight is None else prediction.weight[:, rows]
-    root = None if prediction.root is None else prediction.root[rows]
+    root = None if prediction.root is None else prediction.root[..., rows, :]
     mean = p_agg(torch.from_numpy(hypotheses).double(), None if weight is None else torch.from_numpy(weight).double())
     missing = int(np.isnan(keypoints.pixels).any(axis=-1).sum())
     inexact = approximate(found.skeleton, skeleton)

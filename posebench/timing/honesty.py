@@ -107,7 +107,7 @@ def distance(one: Lifted, other: Lifted, space: Space) -> float:
     if space != "root_relative":
         parts.append((mine[..., root, :], right[..., root, :]))
         sizes.append(_rms(right[..., root, :]))
-    for a, b in ((one.root, other.root), (one.weight, other.weight)):
+    for a, b in ((one.root, other.root), (one.weight, other.weight), (_by_clip(one), _by_clip(other))):
         if (a is None) != (b is None):
             return float("inf")
         if a is not None and b is not None:
@@ -115,6 +115,11 @@ def distance(one: Lifted, other: Lifted, space: Space) -> float:
             sizes.append(_rms(parts[-1][1]))
     worst = torch.stack([_rms(a - b) / size.clamp(min=1e-9) for (a, b), size in zip(parts, sizes, strict=True)]).max()
     return float(worst) if bool(torch.isfinite(worst)) else float("inf")
+
+
+def _by_clip(lifted: Lifted) -> Tensor | None:
+    """(clips, 9): the one lens of all clips."""
+    return None if lifted.lens is None else lifted.lens.expand(len(lifted.poses), -1)
 
 
 def _rms(values: Tensor) -> Tensor:

@@ -142,5 +142,6 @@ def _sample(batch: Batch, lifted: Lifted, random: np.random.RandomState) -> Samp
             lifted.poses[taken].cpu(),
             None if lifted.root is None else lifted.root[taken].cpu(),
             None if lifted.weight is None else lifted.weight[taken].cpu(),
+            None if lifted.lens is None else lifted.lens.cpu(),
         ),
     )

@@ -57,7 +57,8 @@ class Subject:
         A subclass may still be at work, or begin with it when it is first
         looked into, which is off the clock.
         """
-        parts = {"poses": lifted.poses, "root": lifted.root, "weight": lifted.weight} if type(lifted) is Lifted else {}
+        names = ("poses", "root", "weight", "lens")
+        parts = {name: getattr(lifted, name) for name in names} if type(lifted) is Lifted else {}
         for name, value in parts.items():
             if value is not None and (type(value) is not Tensor or value.device.type != self.pool.device.type):
                 found = type(value).__name__ if type(value) is not Tensor else f"Tensor on {value.device}"
@@ -108,12 +109,7 @@ class _Half(nn.Module):
             lifted = cast(Lifter, self.module).lift(inputs)
         if isinstance(lifted, Tensor):
             return lifted.float()
-        root, weight = lifted.root, lifted.weight
-        return Lifted(
-            lifted.poses.float(),
-            None if root is None else root.float(),
-            None if weight is None else weight.float(),
-        )
+        return lifted.each(Tensor.float)
 
 
 @contextmanager

@@ -49,17 +49,49 @@ def test_they_are_copies() -> None:
     assert outputs.poses.equal(before)
 
 
-def test_a_lifter_without_root_and_weights_has_none() -> None:
+def test_a_lifter_without_root_weights_and_lens_has_none() -> None:
     outputs = SequenceOutputs("lifter", 2, 4)
     outputs.add(0, 2, Lifted(lifted().poses))
     assert outputs.root is None
     assert outputs.weight is None
+    assert outputs.lens is None
+
+
+def test_each_hypothesis_may_have_a_root_of_its_own() -> None:
+    own = torch.rand(2, 3, 4, 3)
+    outputs = SequenceOutputs("lifter", 2, 4)
+    outputs.add(0, 2, replace(lifted(), root=own))
+    assert outputs.root is not None
+    assert outputs.root.shape == (8, 3, 3)
+    assert outputs.root[5].equal(own[1, :, 1])
+
+
+def test_the_lens_is_one_and_the_same_for_a_sequence() -> None:
+    lens = torch.arange(9.0)
+    outputs = SequenceOutputs("lifter", 4, 4)
+    outputs.add(0, 2, replace(lifted(), lens=lens))
+    outputs.add(2, 2, replace(lifted(), lens=lens.clone()))
+    assert outputs.lens is not None
+    assert outputs.lens.equal(lens)
+    for other in (lens + 1, None):
+        with pytest.raises(LifterContractError, match="another lens"):
+            outputs.add(2, 2, replace(lifted(), lens=other))
 
 
 @pytest.mark.parametrize(
-    ("name", "shape"), [("root", (2, 1, 3)), ("root", (2, 3)), ("weight", (2, 3, 1)), ("weight", (2, 1, 4))]
+    ("name", "shape"),
+    [
+        ("root", (2, 1, 3)),
+        ("root", (2, 3)),
+        ("root", (2, 1, 4, 3)),
+        ("root", (2, 4, 3, 3)),
+        ("weight", (2, 3, 1)),
+        ("weight", (2, 1, 4)),
+        ("lens", (2, 9)),
+        ("lens", (8,)),
+    ],
 )
-def test_a_root_or_weight_of_another_shape_is_refused(name: str, shape: tuple[int, ...]) -> None:
+def test_a_root_weight_or_lens_of_another_shape_is_refused(name: str, shape: tuple[int, ...]) -> None:
     with pytest.raises(LifterContractError, match=f"{name} of shape"):
         SequenceOutputs("lifter", 2, 4).add(0, 2, replace(lifted(), **{name: torch.zeros(shape)}))
 

@@ -1,13 +1,22 @@
 """Windows: every frame once, edges repeated, tails as the spec says."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+import posebench
 from posebench.errors import UsageError
+from posebench.prediction.lifter import LifterInputs
 from posebench.prediction.spec import LifterSpec
 from posebench.prediction.windows import plan_windows
+from posebench.protocols.open_sets import open_standard
+from posebench.protocols.protocol import ProtocolFamily
+from posebench.registry.decorators import register_lifter, register_protocol
 
 FUTURE = ("future_frames",)
 
@@ -112,3 +121,63 @@ def test_batches_have_one_shape_and_the_last_is_filled() -> None:
 def test_an_impossible_spec_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(UsageError):
         LifterSpec(**wrong)  # type: ignore[arg-type]
+
+
+@given(specs(), st.integers(1, 100), st.data())
+def test_windows_without_a_wanted_frame_are_left_out_and_no_other(
+    spec: LifterSpec, frames: int, data: st.DataObject
+) -> None:
+    wanted = np.array(sorted(data.draw(st.sets(st.integers(0, frames - 1), min_size=1))))
+    whole = plan_windows(spec, frames)
+    plan = whole.only(wanted)
+    assert (plan.starts == whole.starts[plan.number]).all()
+    predicts = [
+        bool(np.isin(whole.outputs(np.array([w]))[0][whole.keep[w]], wanted).any()) for w in range(len(whole.starts))
+    ]
+    assert plan.number.tolist() == np.flatnonzero(predicts).tolist()
+    _, frame = plan.kept(wanted, by_frame=True)
+    assert frame.tolist() == wanted.tolist()
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        LifterSpec(window=5, stride=1, privileges=FUTURE),
+        LifterSpec(window=9, stride=9, tail="shift", privileges=FUTURE),
+        LifterSpec(window=9, stride=9, tail="overlap-chunk", privileges=FUTURE),
+        LifterSpec(window=3, stride=None, privileges=FUTURE),
+    ],
+)
+def test_every_eighth_frame_is_predicted_as_if_all_were_with_fewer_windows(
+    tiny: str, tmp_path: Path, declared: LifterSpec
+) -> None:
+    lifted: list[int] = []
+
+    class Counting(torch.nn.Module):
+        def lift(self, inputs: LifterInputs) -> torch.Tensor:
+            batch, frames = inputs.keypoints.shape[:2]
+            rows = declared.stride or frames - declared.window + 1
+            lifted.append(batch)
+            # Of what it sees and of its own noise, number by number, so that no batch can change a bit.
+            mean = inputs.keypoints.double().sum(dim=(1, 2, 3)).float()
+            return mean[:, None, None, None, None] + inputs.noise(2, rows, 17, 3)
+
+    register_lifter("counting", spec=declared)(Counting)
+
+    @register_protocol("tiny/eighth")
+    def eighth() -> ProtocolFamily:
+        every = open_standard("tiny", default_source="gt", rule="eighth")
+        return replace(every, inputs=replace(every.inputs, keep_every=8))
+
+    whole = posebench.predict("counting", tmp_path / "whole", dataset="tiny", batch_size=3)
+    windows = sum(lifted)
+    lifted.clear()
+    some = posebench.predict("counting", tmp_path / "some", protocol="tiny/eighth", batch_size=3)
+    # A whole sequence in one window cannot be had for less.
+    assert sum(lifted) < windows / 3 if declared.stride == 1 else sum(lifted) <= windows
+    for name in ("S2/sway/0/east", "S2/turn/0/north", "S3/turn/0/east"):
+        every, few = whole.read(name), some.read(name)
+        kept = np.isin(every.frame, few.frame)
+        assert sorted(set(few.frame)) == list(range(0, max(every.frame) + 1, 8))
+        assert (every.poses[:, kept] == few.poses).all()
+        assert (every.frame[kept] == few.frame).all()

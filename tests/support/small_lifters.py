@@ -78,7 +78,8 @@ SMALL_LIFTERS = (
     ),
     SmallLifter(
         "heatmap_diffusion",
-        {**TRANSFORMER, "hypotheses": 2, "steps": 3, "camera": "granted", "root": "granted"},
+        {**FRAMES, "dim": 32, "depth": 2, "frequencies": 4, "hypotheses": 2, "steps": 3}
+        | {"camera": "granted", "root": "granted"},
         bfloat16=0.0,
         generative=True,
         compiled="network",
@@ -105,7 +106,19 @@ def build(small: SmallLifter, seed: int = 0) -> LoadedLifter:
     spec = tag.entry.spec(small.config)
     if spec.fitted:
         module.fit([random_sequence(skeleton_of(spec))])  # type: ignore[operator]  # promised by the spec
+    if small.name == "heatmap_diffusion":
+        # Else its people are a metre wide in every joint, and nothing but bounds decides.
+        module.network.standardise([people(spec.window)])  # type: ignore[operator, union-attr]
     return LoadedLifter(module, spec, tag, small.config, None)
+
+
+def people(frames: int) -> torch.Tensor:
+    """Motions (256, frames, 17, 3) in metres about the root, of the size of people: slow, in every direction."""
+    stream = torch_generator("small-lifters", "people", frames)
+    standing = 0.3 * torch.randn((256, 1, 17, 3), generator=stream)
+    moving = torch.randn((256, 1, 17, 3), generator=stream) * torch.linspace(-0.1, 0.1, frames)[:, None, None]
+    poses = standing + (moving if frames > 1 else 0.0)
+    return poses - poses[:, :, :1]
 
 
 def person(spec: LifterSpec, batch: int = 2) -> LifterInputs:

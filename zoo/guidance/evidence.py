@@ -2,28 +2,47 @@
 
 A heatmap H is a density over the image. While a pose is known up to a deviation r, what the image says of it is H
 blurred by r, for that is H averaged over where the joint may be; so far from a peak there is a gradient, and at the end
-the map itself is left. With Tweedie's formula, u + r^2 grad log H_r(u) is the mean of the place given both, which is where
-the root is solved from and what a sample is drawn to.
+the map itself is left. The blur is drawn where it is asked for, as two products with Gaussian rows and columns: every
+joint of every sample has its own, and nothing but the maps is kept.
 """
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-#: Deviations of the blurs in cells, each 1.41 times the next; the last is the map itself.
-BLURS = (16.0, 11.3, 8.0, 5.66, 4.0, 2.83, 2.0, 1.41, 1.0, 0.71, 0.0)
 #: Least share of a map's largest value: beneath it is noise, and a logarithm without end.
 FLOOR = 1e-8
+#: The same of what a blurred map has about a place, which may be far away.
+LEAST_MASS = 1e-30
+#: Deviation in cells of the narrowest Gaussian that sums over cells still follow.
+SHARPEST = 0.5
+
+
+@dataclass(frozen=True)
+class Nearby:
+    """What heatmaps say about joints that are known up to a deviation r; both of shape (n, m, joints).
+
+    `place`
+        (n, m, joints, 2): mean in pixels of where they are, given the map too. By Tweedie's formula this is
+        u + r^2 grad log H_r(u).
+    `variance`
+        In square pixels, mean of both directions, about that place.
+    """
+
+    place: Tensor
+    variance: Tensor
 
 
 @dataclass(frozen=True)
 class HeatmapEvidence:
-    """Heatmaps of `n` frames, each at every blur.
+    """Heatmaps of `n` frames.
 
-    `logarithms`
-        (blurs, n * joints, height, width): logarithm of each map, its largest value 0.
+    `maps`
+        (n, joints, height, width), the largest value of each 1.
     `crop`
         (n, 4): left, top, right, bottom in pixels of what a map shows.
     `weight`
@@ -32,30 +51,33 @@ class HeatmapEvidence:
         (n, joints, 2): mean of each map in pixels, to begin with.
     """
 
-    logarithms: Tensor
+    maps: Tensor
     crop: Tensor
     weight: Tensor
     centre: Tensor
 
     @classmethod
-    def of_maps(cls, maps: Tensor, crop: Tensor, confidence: Tensor) -> "HeatmapEvidence":
-        """Of maps (n, joints, height, width), not negative, their crops (n, 4) and confidences (n, joints)."""
+    def of_maps(cls, maps: Tensor, crop: Tensor) -> "HeatmapEvidence":
+        """Of maps (n, joints, height, width), not negative, and their crops (n, 4).
+
+        Every map that has any mass counts fully: how far a joint is to be trusted is the width of its map.
+        """
         height, width = maps.shape[2:]
+        tiny = torch.finfo(maps.dtype).tiny
         mass = maps.sum(dim=(-2, -1))
-        weight = torch.where(mass > 0, confidence, torch.zeros_like(confidence))
-        share = maps / mass.clamp(min=torch.finfo(maps.dtype).tiny)[..., None, None]
-        across = torch.arange(width, device=maps.device) + 0.5
-        down = torch.arange(height, device=maps.device) + 0.5
+        share = maps / mass.clamp(min=tiny)[..., None, None]
+        across, down = (_middles(size, maps.device) for size in (width, height))
         cell = torch.stack([(share.sum(-2) * across).sum(-1) / width, (share.sum(-1) * down).sum(-1) / height], dim=-1)
         centre = crop[:, None, :2] + cell * (crop[:, None, 2:] - crop[:, None, :2])
-        levels = torch.stack([_logarithm(_blurred(maps.flatten(0, 1), blur)) for blur in BLURS])
-        return cls(levels, crop, weight, centre)
+        top = maps.amax(dim=(-2, -1), keepdim=True).clamp(min=tiny)
+        return cls(maps / top, crop, (mass > 0).to(maps.dtype), centre)
 
     @classmethod
     def of_keypoints(cls, pixels: Tensor, confidence: Tensor, deviation: Tensor, side: int = 64) -> "HeatmapEvidence":
         """The special case of keypoints (n, joints, 2): Gaussians of `deviation` (n,) pixels, on maps drawn about them.
 
-        A joint that is NaN has no evidence. Nothing is drawn sharper than a cell, which is what a map can show.
+        They count as far as their confidence (n, joints) says. A joint that is NaN has no evidence. Nothing is drawn
+        sharper than a cell, which is what a map can show.
         """
         known = torch.isfinite(pixels).all(-1)
         filled = torch.where(known[..., None], pixels, torch.zeros_like(pixels))
@@ -72,59 +94,94 @@ class HeatmapEvidence:
         apart = (cells[:, None] - filled[:, :, None]) / drawn[:, None, None, None]
         across, down = (torch.exp(-0.5 * apart[..., axis].square()) for axis in (0, 1))
         maps = down[..., :, None] * across[..., None, :] * known[..., None, None]
-        return cls.of_maps(maps, crop, torch.where(known, confidence, torch.zeros_like(confidence)))
+        made = cls.of_maps(maps, crop)
+        return cls(made.maps, made.crop, made.weight * confidence.nan_to_num(), made.centre)
 
     @property
     def cell(self) -> Tensor:
-        """Side of a cell in pixels, (n,): the mean of both directions."""
-        size = (self.crop[:, 2:] - self.crop[:, :2]) / self.crop.new_tensor(self.logarithms.shape[:1:-1])
-        return size.mean(-1)
+        """Width and height of a cell in pixels, (n, 2)."""
+        return (self.crop[:, 2:] - self.crop[:, :2]) / self.crop.new_tensor(self.maps.shape[:1:-1])
 
-    def level(self, deviation: Tensor) -> Tensor:
-        """The number (n, joints) of the blur that is nearest above deviations (n, joints) in pixels; the widest above all."""
-        blurs = self.cell[:, None, None] * self.crop.new_tensor(BLURS)
-        return (blurs >= deviation[..., None]).sum(-1).clamp(min=1) - 1
+    def log_density(self, pixels: Tensor, deviation: Tensor) -> Tensor:
+        """Logarithm (n, m, joints) of the maps, blurred by deviations (n, m, joints) in pixels, at pixels (n, m, joints, 2).
 
-    def log_density(self, pixels: Tensor, level: Tensor) -> Tensor:
-        """Logarithm (n, m, joints) of the maps, blurred as `level` (n, joints) says, at pixels (n, m, joints, 2).
-
-        Bilinear between the middles of cells, largest value 0. Beyond a map's border it falls off with the square of the
-        distance in cells, so that a joint far outside is drawn back.
+        Far from all mass it falls with the square of the distance, so a joint outside of a map is drawn back. Beneath a cell
+        there is little to blur: there the map's own logarithm, bilinear between the middles of cells, takes over by and by.
+        A joint without evidence has 0.
         """
-        n, m, joints, _ = pixels.shape
-        size = self.crop[:, 2:] - self.crop[:, :2]
-        place = 2 * (pixels - self.crop[:, None, None, :2]) / size[:, None, None] - 1
-        maps = self.logarithms[level.flatten(), torch.arange(n * joints, device=level.device)]
-        grid = place.transpose(1, 2).reshape(n * joints, m, 1, 2)
-        read = functional.grid_sample(maps[:, None], grid, mode="bilinear", padding_mode="border", align_corners=False)
-        beyond = (place.abs() - 1).clamp(min=0) * self.logarithms.shape[-1] / 2
-        fall = 0.5 * (beyond / max(BLURS)).square().sum(-1)
-        return read.view(n, joints, m).transpose(1, 2) - fall
+        place, blur = self._in_cells(pixels, deviation)
+        across, down, left_out = self._kernels(place, blur)
+        mass = (down * (across @ self._maps.transpose(-2, -1))).sum(-1)
+        area = math.tau * blur.clamp(min=SHARPEST).prod(-1)
+        blurred = mass.clamp(min=LEAST_MASS).log() - left_out - area.log()
+        sharp = (1 - blur.square().mean(-1)).clamp(min=0)
+        density = _by_joint_last(sharp * self._read(place) + (1 - sharp) * blurred, len(pixels))
+        return torch.where(self.weight[:, None] > 0, density, torch.zeros_like(density))
 
-    def nearby(self, pixels: Tensor, level: Tensor) -> Tensor:
-        """The mean place (n, m, joints, 2) of joints at pixels of that shape that are known up to the blur of their level.
+    def nearby(self, pixels: Tensor, deviation: Tensor) -> Nearby:
+        """Where joints are that are known up to deviations (n, m, joints) about pixels (n, m, joints, 2).
 
-        Of a map that is not blurred a cell stands for it: nothing finer is in a map.
+        A deviation beneath `SHARPEST` cells counts as that: nothing finer can be summed over cells.
         """
-        with torch.enable_grad():
-            here = pixels.detach().requires_grad_(True)
-            (slope,) = torch.autograd.grad(self.log_density(here, level).sum(), here)
-        deviation = self.crop.new_tensor(BLURS)[level].clamp(min=1.0) * self.cell[:, None]
-        return pixels.detach() + deviation[:, None, :, None].square() * slope
+        place, blur = self._in_cells(pixels.detach(), deviation)
+        across, down, _ = self._kernels(place, blur)
+        # Shares of the columns and of the rows in what is nearby.
+        shares = (down @ self._maps) * across, (across @ self._maps.transpose(-2, -1)) * down
+        means, variances = [], []
+        for axis, share in enumerate(shares):
+            beside = _middles(share.shape[-1], place.device) - place[..., axis, None]
+            total = share.sum(-1)
+            known = total > LEAST_MASS
+            total = total.clamp(min=LEAST_MASS)
+            mean = (share * beside).sum(-1) / total
+            wide = blur[..., axis].clamp(min=SHARPEST).square()
+            means.append(_by_joint_last(mean, len(pixels)))
+            # Where there is nothing, the place is as uncertain as it was.
+            square = torch.where(known, (share * beside.square()).sum(-1) / total - mean.square(), wide)
+            variances.append(_by_joint_last(square.clamp(min=0), len(pixels)))
+        cell = self.cell[:, None, None]
+        variance = (torch.stack(variances, dim=-1) * cell.square()).mean(-1)
+        return Nearby(pixels.detach() + torch.stack(means, dim=-1) * cell, variance)
+
+    @property
+    def _maps(self) -> Tensor:
+        return self.maps.flatten(0, 1)
+
+    @cached_property
+    def _logarithms(self) -> Tensor:
+        return self._maps.clamp(min=FLOOR).log()[:, None]
+
+    def _in_cells(self, pixels: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
+        """Places and deviations in cells, each (n * joints, m, 2)."""
+        cell = self.cell[:, None, None]
+        place = ((pixels - self.crop[:, None, None, :2]) / cell).transpose(1, 2).flatten(0, 1)
+        return place, (deviation[..., None] / cell).transpose(1, 2).flatten(0, 1)
+
+    def _kernels(self, place: Tensor, blur: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Gaussian weights of columns (n * joints, m, width) and rows (..., height), the nearest 1; what that left out."""
+        weights, left_out = [], torch.zeros_like(place[..., 0])
+        for axis, size in enumerate(self.maps.shape[:1:-1]):
+            beside = _middles(size, place.device) - place[..., axis, None]
+            apart = 0.5 * (beside / blur[..., axis, None].clamp(min=SHARPEST)).square()
+            # Else nothing would be left of the sum far outside of the map.
+            nearest = apart.amin(-1)
+            weights.append(torch.exp(nearest[..., None] - apart))
+            left_out = left_out + nearest
+        return weights[0], weights[1], left_out
+
+    def _read(self, place: Tensor) -> Tensor:
+        """Logarithm (n * joints, m) of the maps themselves."""
+        grid = 2 * place / place.new_tensor(self.maps.shape[:1:-1]) - 1
+        read = functional.grid_sample(
+            self._logarithms, grid[:, :, None], mode="bilinear", padding_mode="border", align_corners=False
+        )
+        return read[:, 0, :, 0]
 
 
-def _logarithm(maps: Tensor) -> Tensor:
-    top = maps.amax(dim=(-2, -1), keepdim=True)
-    share = torch.where(top > 0, maps / top.clamp(min=torch.finfo(maps.dtype).tiny), torch.ones_like(maps))
-    return share.clamp(min=FLOOR).log()
+def _middles(cells: int, device: torch.device) -> Tensor:
+    return torch.arange(cells, device=device) + 0.5
 
 
-def _blurred(maps: Tensor, deviation: float) -> Tensor:
-    """Maps (count, height, width) through a Gaussian of so many cells; as they are for 0."""
-    if deviation == 0:
-        return maps
-    for _ in range(2):
-        place = torch.arange(maps.shape[-1], device=maps.device, dtype=maps.dtype)
-        kernel = torch.exp(-0.5 * ((place[:, None] - place[None]) / deviation).square())
-        maps = (maps @ kernel).transpose(-2, -1)
-    return maps
+def _by_joint_last(values: Tensor, n: int) -> Tensor:
+    """(n * joints, m) to (n, m, joints)."""
+    return values.unflatten(0, (n, -1)).transpose(1, 2)

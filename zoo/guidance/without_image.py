@@ -1,18 +1,18 @@
 """A prior on its own: poses drawn, completed from joints that are known, and freed of noise. Millimetres in and out."""
 
-import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from posebench.errors import UsageError
 from posebench.prediction.lazy_streams import Streams
-from zoo.blocks.diffusion import cosine_schedule
 from zoo.blocks.pose_prior import JOINTS, PosePrior
-from zoo.guidance.sampler import FIRST_TIME, Guidance, sample
+from zoo.guidance.conditioning import sample_given
+from zoo.guidance.sampler import Guidance, sample
 
 MILLIMETRES = 1000.0
+#: Millimetres up to which a joint that is known is known.
+EXACT = 1.0
 
 
 def noise_of(streams: Streams, hypotheses: int, frames: int, device: torch.device) -> Callable[[], Tensor]:
@@ -31,28 +31,24 @@ def generate(prior: PosePrior, guidance: Guidance, streams: Streams) -> Tensor:
     return sample(prior, None, guidance, noise).poses[:, 0] * MILLIMETRES
 
 
+def complete(prior: PosePrior, guidance: Guidance, known: Tensor, hypotheses: int, streams: Streams) -> Tensor:
+    """Poses (windows, hypotheses, frames, 17, 3) of which some joints are known (windows, frames, 17, 3), NaN where not."""
+    return _given(prior, guidance, known, EXACT, hypotheses, streams)
+
+
 def denoise(
     prior: PosePrior, guidance: Guidance, noisy: Tensor, deviation: float, hypotheses: int, streams: Streams
 ) -> Tensor:
-    """Poses (windows, hypotheses, frames, 17, 3) that noisy ones (windows, frames, 17, 3) may have been.
+    """Poses (windows, hypotheses, frames, 17, 3) that (windows, frames, 17, 3) with noise of `deviation` mm may have been."""
+    return _given(prior, guidance, noisy, deviation, hypotheses, streams)
 
-    The steps begin at the time whose noise is as strong as that of `deviation` mm is on the average joint: a diffusion
-    has one time for all joints, and in standardised coordinates the noise of a wrist is less than that of a hip.
-    """
-    start = time_of(prior, deviation)
-    standard = prior.inward(noisy / MILLIMETRES)[:, None].expand(-1, hypotheses, -1, -1, -1)
+
+def _given(
+    prior: PosePrior, guidance: Guidance, observed: Tensor, deviation: float, hypotheses: int, streams: Streams
+) -> Tensor:
     noise = noise_of(streams, hypotheses, prior.frames, prior.mean.device)
-    begun = (math.sqrt(cosine_schedule()[start]) * standard, start)
-    return sample(prior, None, guidance, noise, start=begun).poses * MILLIMETRES
-
-
-def time_of(prior: PosePrior, deviation: float) -> int:
-    """The time whose sqrt((1 - a) / a) is nearest to `deviation` mm, in standardised coordinates: the root mean square over joints.
-
-    Raises `UsageError` for noise that is stronger than where sampling begins.
-    """
-    level = float((deviation / MILLIMETRES / prior.deviation).square().mean().sqrt())
-    levels = [math.sqrt((1 - share) / share) for share in cosine_schedule()[: FIRST_TIME + 1]]
-    if level > levels[-1]:
-        raise UsageError(f"Noise of {deviation:g} mm leaves nothing of a pose that could be restored; give less.")
-    return min(range(len(levels)), key=lambda time: abs(levels[time] - level))
+    # What was made in inference mode has no gradients, and the sampler needs those of the network.
+    with torch.inference_mode(False):
+        standard = prior.inward(observed.clone() / MILLIMETRES)[:, None].expand(-1, hypotheses, -1, -1, -1)
+        strength = deviation / MILLIMETRES / prior.deviation[:, :1]
+        return sample_given(prior, guidance, noise, standard, strength) * MILLIMETRES

@@ -1,5 +1,6 @@
 """The training loop: from a configuration and a run folder to averaged weights, through any number of interruptions."""
 
+import copy
 import math
 import signal
 import threading
@@ -41,7 +42,7 @@ from zoo.training.progress import Reporter
 from zoo.training.renditions import Renditions, load_or_render, rendition_key
 from zoo.training.sessions import continue_session
 from zoo.training.stores import TrainingStore
-from zoo.training.validate import ValidationSequence, read_validation, validate, validate_prior
+from zoo.training.validate import ValidationSequence, measure_prior, read_validation, validate, validate_prior
 
 Trainable = (
     SimpleBaseline | VideoPose3D | MixSTE | MotionAGFormer | PoseFormerV2 | D3DP | DreamPose3D | HeatmapDiffusion
@@ -54,6 +55,8 @@ class Recipe(NamedTuple):
     lifter: type[Trainable]
     objective: Objective
     validate: Callable[[nn.Module, Sequence[ValidationSequence], bool], dict[str, float]] = validate
+    finish: Callable[[nn.Module, Sequence[ValidationSequence]], None] | None = None
+    """What is measured of the weights that were selected, and goes into them."""
 
 
 ARCHITECTURES = {
@@ -64,10 +67,12 @@ ARCHITECTURES = {
     "poseformerv2": Recipe(PoseFormerV2, objectives.regression),
     "d3dp": Recipe(D3DP, cast(Objective, objectives.d3dp)),
     "dreampose3d": Recipe(DreamPose3D, cast(Objective, objectives.dreampose3d)),
-    "heatmap_diffusion": Recipe(HeatmapDiffusion, cast(Objective, objectives.prior), validate_prior),
+    "heatmap_diffusion": Recipe(HeatmapDiffusion, cast(Objective, objectives.prior), validate_prior, measure_prior),
 }
 
 CHECKPOINT = "checkpoint.safetensors"
+#: Windows that a prior is standardised on: those of the first batches.
+STANDARDISED = 20_000
 
 
 @contextmanager
@@ -127,7 +132,9 @@ class Training:
         if isinstance(self.lifter, SimpleBaseline):
             self.lifter.standardise(self.batches.inputs, self.batches.poses)
         elif isinstance(self.lifter, HeatmapDiffusion):
-            self.lifter.network.standardise(self.batches.poses / 1000.0)
+            self.lifter.network.standardise(
+                self.batches.draw(step).returned / 1000.0 for step in range(math.ceil(STANDARDISED / config.batch_size))
+            )
         self.average = ModelEmaV3(self.lifter, decay=config.ema_decay, use_warmup=True)
         if config.compile:
             # After the copy that is averaged and validated, whose windows have many shapes.
@@ -205,6 +212,8 @@ class Training:
                 last = state.step == config.steps
                 if last or state.step % config.validate_every == 0:
                     self._validate()
+                if last:
+                    self._finish()
                 session["steps"] += 1
                 session["seconds"] += time.monotonic() - began
                 if last or stop.is_set() or state.step % config.checkpoint_every == 0:
@@ -267,6 +276,15 @@ class Training:
         state.history.append(row)
         shown = "  ".join(f"{name} {value:.4g}" for name, value in row.items() if name not in ("step", "learning_rate"))
         self.reporter.say(f"step {state.step}: {shown}; {state.seconds:.0f} s")
+
+    def _finish(self) -> None:
+        """Measure the weights that were selected."""
+        if self.recipe.finish is None:
+            return
+        selected = copy.deepcopy(self.average.module)
+        selected.load_state_dict(self.state.best, strict=True)
+        self.recipe.finish(selected, self.validation)
+        self.state.best = {name: value.detach().cpu().clone() for name, value in selected.state_dict().items()}
 
     def _save(self) -> None:
         state = self.state

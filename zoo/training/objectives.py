@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from posebench.skeletons import HUMAN36M_17
 from zoo.blocks.diffusion import TIMESTEPS, add_noise, cosine_schedule
-from zoo.guidance.sampler import BOUND
+from zoo.blocks.pose_prior import BOUND
 from zoo.lifters.d3dp import D3DP
 from zoo.lifters.dreampose3d import DreamPose3D
 from zoo.lifters.heatmap_diffusion import HeatmapDiffusion
@@ -96,8 +96,9 @@ def prior(lifter: HeatmapDiffusion, batch: TrainingBatch, loss: LossConfig, done
     left = torch.tensor(cosine_schedule(), dtype=torch.float32)[times]
     times, noise, left = (drawn.to(clean.device) for drawn in (times, noise, left))
     predicted = lifter(add_noise(clean, noise, left), times).float()
-    error = functional.mse_loss(predicted, noise)
-    return Loss(error, {"pose": _clean_error(lifter, clean, noise, left, predicted.detach()), "noise": error})
+    # The noise that is left over in a pose, in the size in which it was added.
+    error = (left / (1 - left) * (predicted - clean).square().mean((1, 2, 3))).mean()
+    return Loss(error, {"pose": _clean_error(lifter, clean, predicted.detach()), "noise": error})
 
 
 def denoising_error(lifter: HeatmapDiffusion, poses: Tensor, generator: torch.Generator) -> dict[int, float]:
@@ -112,16 +113,14 @@ def denoising_error(lifter: HeatmapDiffusion, poses: Tensor, generator: torch.Ge
         left = clean.new_full((len(clean),), schedule[time])
         times = torch.full((len(clean),), time, device=clean.device)
         predicted = lifter(add_noise(clean, noise, left), times)
-        errors[time] = float(_clean_error(lifter, clean, noise, left, predicted))
+        errors[time] = float(_clean_error(lifter, clean, predicted))
     return errors
 
 
-def _clean_error(lifter: HeatmapDiffusion, clean: Tensor, noise: Tensor, left: Tensor, predicted: Tensor) -> Tensor:
-    """In mm: how far the clean pose is off that the predicted noise leaves, each coordinate within the sampler's bound."""
-    share = left.view(-1, 1, 1, 1)
-    found = (add_noise(clean, noise, left) - (1 - share).sqrt() * predicted) / share.sqrt()
+def _clean_error(lifter: HeatmapDiffusion, clean: Tensor, predicted: Tensor) -> Tensor:
+    """In mm, each predicted coordinate within the sampler's bound."""
     outward = lifter.network.outward
-    return mpjpe(outward(found.clamp(-BOUND, BOUND)), outward(clean)) / METRES
+    return mpjpe(outward(predicted.clamp(-BOUND, BOUND)), outward(clean)) / METRES
 
 
 def mpjpe(predicted: Tensor, poses: Tensor) -> Tensor:

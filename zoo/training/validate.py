@@ -20,6 +20,8 @@ from zoo.training.stores import TrainingStore
 
 #: Dimensions of a lifter's poses (batch, hypotheses, frames, joints, 3) when there are several.
 HYPOTHESES = 5
+#: Windows of a sequence on which a prior's errors are measured.
+MEASURED = 32
 
 
 @dataclass(frozen=True)
@@ -71,17 +73,34 @@ def validate_prior(lifter: nn.Module, sequences: Sequence[ValidationSequence], f
     lifter.eval()
     total: dict[str, float] = {}
     count: dict[str, int] = {}
-    for number, sequence in enumerate(sequences):
-        length: int = lifter.spec.window  # type: ignore[union-attr, assignment]
-        if len(sequence.poses) < length:
-            continue
-        whole = len(sequence.poses) // length * length
-        windows = sequence.poses[:whole].view(-1, length, *sequence.poses.shape[1:])
+    for number, (label, windows) in enumerate(_whole_windows(lifter, sequences)):
         errors = denoising_error(lifter, windows, torch_generator("zoo-validation", number))  # type: ignore[arg-type]
-        name = f"{sequence.label.split('/')[0]}/denoised"
-        total[name] = total.get(name, 0.0) + whole * sum(errors.values()) / len(errors)
-        count[name] = count.get(name, 0) + whole
+        name, frames = f"{label.split('/')[0]}/denoised", windows.shape[0] * windows.shape[1]
+        total[name] = total.get(name, 0.0) + frames * sum(errors.values()) / len(errors)
+        count[name] = count.get(name, 0) + frames
     return {name: total[name] / count[name] for name in sorted(total)}
+
+
+@torch.no_grad()
+def measure_prior(lifter: nn.Module, sequences: Sequence[ValidationSequence]) -> None:
+    """Measure on the validation subjects how far a prior's clean poses are off: `PosePrior.errors`, which guidance needs.
+
+    Of each sequence at most `MEASURED` windows, evenly spread.
+    """
+    lifter.eval()
+    found = [windows[:: -(-len(windows) // MEASURED)] / 1000.0 for _, windows in _whole_windows(lifter, sequences)]
+    lifter.network.measure(found, torch_generator("zoo-validation", "errors"))  # type: ignore[union-attr, operator]
+
+
+def _whole_windows(lifter: nn.Module, sequences: Sequence[ValidationSequence]) -> list[tuple[str, Tensor]]:
+    """Labels and windows (n, frames, 17, 3) in mm of the sequences that have one; what is left of a sequence is left out."""
+    length: int = lifter.spec.window  # type: ignore[union-attr, assignment]
+    found = []
+    for sequence in sequences:
+        whole = len(sequence.poses) // length * length
+        if whole:
+            found.append((sequence.label, sequence.poses[:whole].view(-1, length, *sequence.poses.shape[1:])))
+    return found
 
 
 @torch.no_grad()
