@@ -11,9 +11,11 @@ from posebench.errors import UsageError
 from zoo.blocks.diffusion import TIMESTEPS, add_noise, cosine_schedule
 from zoo.lifters.d3dp import D3DP
 from zoo.lifters.dreampose3d import DreamPose3D
+from zoo.lifters.heatmap_diffusion import HeatmapDiffusion
 from zoo.training import objectives
 from zoo.training.batches import TrainingBatch
 from zoo.training.config import LossConfig
+from zoo.training.validate import ValidationSequence, validate_prior
 
 
 def batch(margin: int = 1) -> TrainingBatch:
@@ -199,3 +201,77 @@ def test_an_action_that_the_lifter_does_not_know_is_named(values: dict[str, Any]
     }
     with pytest.raises(UsageError, match="actions has no 'walking', an action of 'sway'"):
         start(values, tmp_path / "run")
+
+
+# A prior of poses
+
+
+class Denoises(nn.Module):
+    """Says that clean poses are those of an answer, in standardised coordinates, and remembers what it was shown."""
+
+    def __init__(self, answer: Tensor) -> None:
+        super().__init__()
+        self.network = HeatmapDiffusion(frames=3, dim=8, depth=1).network
+        self.network.standardise([batch(0).poses / 1000])
+        self.answer = answer
+
+    def forward(self, noisy: Tensor, times: Tensor) -> Tensor:
+        self.noisy, self.times = noisy, times
+        return self.network.inward(self.answer / 1000)
+
+
+def test_a_prior_learns_what_noise_is() -> None:
+    """Of a pose that is predicted with an error d, the noise is wrong by sqrt(a / (1 - a)) d."""
+    seen = batch(0)
+    wrong = seen.poses.clone()
+    wrong[:, :, 1:] += 100
+    lifter = Denoises(wrong)
+    torch.manual_seed(3)
+    loss = objectives.prior(lifter, seen, LossConfig(), 0.0)  # type: ignore[arg-type]
+    clean = lifter.network.inward(seen.poses / 1000)
+    left = torch.tensor(cosine_schedule(), dtype=torch.float32)[lifter.times].view(-1, 1, 1, 1)
+    added = (lifter.noisy - left.sqrt() * clean) / (1 - left).sqrt()
+    said = (lifter.noisy - left.sqrt() * lifter.network.inward(wrong / 1000)) / (1 - left).sqrt()
+    assert loss.parts["noise"].item() == pytest.approx(float((added - said).square().mean()), rel=1e-3)
+    assert loss.total is loss.parts["noise"]
+    # The noise was standard normal, and the pose's error is that of 16 of its 17 joints.
+    assert added.std().item() == pytest.approx(1, abs=0.15)
+    assert loss.parts["pose"].item() == pytest.approx(100 * math.sqrt(3) * 16 / 17, rel=1e-4)
+
+
+def test_a_prior_is_validated_at_fixed_times_with_noise_of_its_own() -> None:
+    seen = batch(0).poses
+    wrong = seen.clone()
+    wrong[:, :, 3, 0] += 34
+    lifter = Denoises(wrong)
+    shown = []
+    for _ in range(2):
+        errors = objectives.denoising_error(lifter, seen, torch.Generator().manual_seed(1))  # type: ignore[arg-type]
+        assert errors == pytest.approx(dict.fromkeys(objectives.VALIDATION_TIMES, 2.0), rel=1e-3)
+        shown.append(lifter.noisy)
+    assert torch.equal(shown[0], shown[1])
+    assert lifter.times.tolist() == [objectives.VALIDATION_TIMES[-1]] * 2
+
+
+def test_whole_windows_are_validated_by_data_set() -> None:
+    """Sequences of 7 and 3 frames and one too short, in windows of 3: a mean over frames of each data set."""
+    lifter = Denoises(torch.zeros(0))
+    lifter.spec = HeatmapDiffusion(frames=3, dim=8, depth=1).spec
+    # Nothing is beyond the bound.
+    lifter.network.deviation.fill_(0.2)
+    poses = 100 * torch.randn(7, 17, 3, generator=torch.Generator().manual_seed(2))
+    poses -= poses[:, :1].clone()
+
+    def off(label: str, frames: int) -> ValidationSequence:
+        return ValidationSequence(label, None, poses[:frames], torch.zeros(0), 0)  # type: ignore[arg-type]
+
+    def forward(noisy: Tensor, times: Tensor) -> Tensor:
+        # Off by 10 mm where a sequence has two windows, by 40 where it has one.
+        shift = 10 if len(noisy) == 2 else 40
+        moved = poses[: 3 * len(noisy)].view(-1, 3, 17, 3).clone()
+        moved[:, :, 1:, 0] += shift * 17 / 16
+        return lifter.network.inward(moved / 1000)
+
+    lifter.forward = forward  # type: ignore[method-assign]
+    found = validate_prior(lifter, [off("a/gt", 7), off("a/gt", 3), off("b/gt", 5), off("b/gt", 2)], False)
+    assert found == pytest.approx({"a/denoised": (6 * 10 + 3 * 40) / 9, "b/denoised": 40.0}, rel=1e-3)

@@ -74,6 +74,23 @@ def test_every_architecture_learns(values: dict[str, Any], tmp_path: Path, arch:
     assert state.best_score < state.history[0]["validation"]
 
 
+def test_a_prior_leaves_with_what_is_measured_of_the_selected_weights(values: dict[str, Any], tmp_path: Path) -> None:
+    values = with_lifter(values, "heatmap_diffusion")
+    values["lifter"]["config"] |= {"frames": 3, "frequencies": 2}
+    run = start(values, tmp_path / "run")
+    assert run.lifter.network.deviation.std() > 0
+    assert run.lifter.network.variance.std() > 0
+    before = run.lifter.network.errors.clone()
+    state = run.run()
+    errors = state.best["network.errors"]
+    # With little noise there is little error, and of nothing but noise no more than people differ.
+    assert errors[1].max() < 0.5 * errors[25].min()
+    assert 0.5 < errors[-1].mean() < 1.5
+    assert not torch.allclose(errors, before, atol=0.05)
+    # Weights that were not selected are not changed by it.
+    assert torch.equal(run.average.module.network.errors, before)
+
+
 def test_a_compiled_run_learns_the_same(values: dict[str, Any], tmp_path: Path) -> None:
     values = with_lifter(values, "mixste")
     values["lifter"]["config"]["drop_path"] = 0.0
@@ -83,7 +100,7 @@ def test_a_compiled_run_learns_the_same(values: dict[str, Any], tmp_path: Path) 
     assert compiled.best.keys() == plain.best.keys()
 
 
-@pytest.mark.parametrize("arch", ["videopose3d", "simple_baseline", "mixste", "dreampose3d"])
+@pytest.mark.parametrize("arch", ["videopose3d", "simple_baseline", "mixste", "dreampose3d", "heatmap_diffusion"])
 def test_a_stopped_run_goes_on_as_if_it_had_not_been(
     values: dict[str, Any], tmp_path: Path, arch: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
