@@ -12,7 +12,7 @@ from posebench.generation.pictures import Cell, draw_grid, draw_motions
 from posebench.generation.prior import Progress
 
 KIND = output_kind("generate")
-#: What a picture shows: rows of generated poses and a row of real ones; of motions.
+#: What a picture shows: rows of generated poses and a row of real ones; rows and columns of motions.
 COLUMNS, ROWS, MOTIONS = 10, 4, (2, 6)
 
 
@@ -40,11 +40,12 @@ def _draw(generated: Generated, folder: Path, progress: Progress | None) -> None
     poses = generated.poses
     if poses.shape[1] > 1:
         across, rows = MOTIONS[1], MOTIONS[0]
-        shown = [(f"{name} {row + 1}", poses[row * across : (row + 1) * across]) for row in range(rows)]
+        shown = [("generated", poses[row * across : (row + 1) * across]) for row in range(rows)]
         shown = [(label, motions) for label, motions in shown if len(motions)]
-        draw_motions(
-            shown, generated.fps, f"{len(poses)} motions of {poses.shape[1]} frames", folder / "poses.gif", progress
-        )
+        # A short motion at its own rate is over before it is seen.
+        rate = "" if generated.fps is None else f", of {poses.shape[1] / generated.fps:.2g} s, slowed down"
+        title = f"{name}: the first of {len(poses)} motions{rate}"
+        draw_motions(shown, None, title, folder / "poses.gif", progress)
         return
     cells = [Cell(pose) for pose in poses[: ROWS * COLUMNS, 0]]
     lines = [("generated", cells[first : first + COLUMNS]) for first in range(0, len(cells), COLUMNS)]
