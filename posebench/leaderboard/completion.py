@@ -213,7 +213,9 @@ def to_index(boards: Iterable[CompletionBoard]) -> str:
     for board in boards:
         rows = [row for row in board_rows(board) if row["aggregate"] == "p-agg" and row["ranked"]]
         best = [next((row for row in rows if row["baseline"] is kind), None) for kind in (False, True)]
-        shown = ["–" if row is None else f"{row['lifter']}: {row['metrics'][board.spec.metrics[0]]:.1f}" for row in best]
+        shown = [
+            "–" if row is None else f"{row['lifter']}: {row['metrics'][board.spec.metrics[0]]:.1f}" for row in best
+        ]
         lines.append([f"[{board.spec.id}]({board.spec.id}.md)", board.record.data.frames, *shown])
     headers = ("protocol", "frames", "best lifter (MPJPE of hidden joints, mm)", "best baseline")
     return (

@@ -88,7 +88,9 @@ def test_a_record_that_is_cut_off_names_itself(board: Path) -> None:
         read_completion(path)
 
 
-def test_a_limited_run_reaches_no_table(tiny: str, prior: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_limited_run_reaches_no_table(
+    tiny: str, prior: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     command = ["complete", *prior, "-d", tiny, "--mask", "random-4", "--limit", "6", "--hypotheses", "2"]
     told = json.loads(run(capsys, *command, "--records", str(tmp_path / "r"), "-o", str(tmp_path / "o"), "--json"))
     assert read_completion(Path(told["record"])).kind == "smoke"
@@ -100,7 +102,15 @@ def test_known_joints_stay_and_2d_is_looked_at(tiny: str, options: str, request:
     weights = Path(request.getfixturevalue(options)[3])
     runs = {
         source: complete_dataset(
-            "heatmap_diffusion", tiny, "left-leg", keypoints=source, hypotheses=2, steps=3, weights=weights, limit=12, device="cpu"
+            "heatmap_diffusion",
+            tiny,
+            "left-leg",
+            keypoints=source,
+            hypotheses=2,
+            steps=3,
+            weights=weights,
+            limit=12,
+            device="cpu",
         )
         for source in (None, "gt")
     }
@@ -109,7 +119,9 @@ def test_known_joints_stay_and_2d_is_looked_at(tiny: str, options: str, request:
         assert found.record.lifter.granted[-1:] == (() if source is None else ("heatmaps",))
         for part, poses in zip(found.parts, found.poses, strict=True):
             known = np.setdiff1d(np.arange(17), part.hidden[0])
-            np.testing.assert_array_equal(poses[:, :, known], np.broadcast_to(part.truth[:, known], poses[:, :, known].shape))
+            np.testing.assert_array_equal(
+                poses[:, :, known], np.broadcast_to(part.truth[:, known], poses[:, :, known].shape)
+            )
             assert np.isfinite(poses).all()
     plain, seen = (np.concatenate([part[0] for part in found.poses]) for found in runs.values())
     assert np.abs(plain - seen).max() > 1
@@ -167,7 +179,13 @@ def test_a_file_is_completed_where_it_stood(
     ],
 )
 def test_refusals_write_nothing(
-    tiny: str, prior: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], code: int, message: str
+    tiny: str,
+    prior: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    code: int,
+    message: str,
 ) -> None:
     out = ["-o", str(tmp_path / "out")]
     assert message in refused(capsys, code, "complete", *prior, *options, *out)
@@ -186,7 +204,12 @@ def test_refusals_write_nothing(
     ],
 )
 def test_files_that_cannot_be_completed(
-    prior: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], change: dict[str, np.ndarray], code: int, message: str
+    prior: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    change: dict[str, np.ndarray],
+    code: int,
+    message: str,
 ) -> None:
     np.savez(tmp_path / "mine.npz", **change)
     assert message in refused(capsys, code, "complete", str(tmp_path / "mine.npz"), *prior, "-o", str(tmp_path / "out"))

@@ -14,7 +14,9 @@ from posebench.generation.pca import TrainingSpace
 def test_pca_is_the_best_guess_of_a_normal_distribution() -> None:
     random = np.random.RandomState(0)
     mixing = random.standard_normal((48, 5)) * 100
-    clean = np.concatenate([np.zeros((6000, 1, 3)), (random.standard_normal((6000, 5)) @ mixing.T).reshape(-1, 16, 3)], axis=1)
+    clean = np.concatenate(
+        [np.zeros((6000, 1, 3)), (random.standard_normal((6000, 5)) @ mixing.T).reshape(-1, 16, 3)], axis=1
+    )
     noisy = clean + 50 * random.standard_normal(clean.shape) * (np.arange(17) > 0)[:, None]
     space = TrainingSpace(clean[:5000])
     restored = space.denoise(noisy[5000:], 50.0)
@@ -52,7 +54,15 @@ def test_a_file_is_restored_frame_by_frame(
     given[:, 16] = given[:, 15] + 100
     given[3, 6] = given[2, 6]
     np.savez(tmp_path / "whole.npz", poses=given)
-    command = ["denoise", str(tmp_path / "whole.npz"), *request.getfixturevalue(options), "--noise", "1", "--steps", "40"]
+    command = [
+        "denoise",
+        str(tmp_path / "whole.npz"),
+        *request.getfixturevalue(options),
+        "--noise",
+        "1",
+        "--steps",
+        "40",
+    ]
     told = json.loads(run(capsys, *command, "-o", str(tmp_path / "o"), "--gif", "--json"))
     assert set(told["measures"]["as it is"]) == {"asymmetry_mm"}
     with Image.open(tmp_path / "o" / "poses.gif") as picture:
@@ -75,7 +85,13 @@ def test_a_file_is_restored_frame_by_frame(
     ],
 )
 def test_refusals_write_nothing(
-    tiny: str, prior: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], code: int, message: str
+    tiny: str,
+    prior: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    code: int,
+    message: str,
 ) -> None:
     assert message in refused(capsys, code, "denoise", *prior, *options, "-o", str(tmp_path / "out"))
     assert not list(tmp_path.iterdir())

@@ -55,7 +55,9 @@ def test_a_prior_of_motions_gives_an_animation(
         assert picture.n_frames == 9
 
 
-def test_one_pose_has_no_distribution(tiny: str, prior: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_pose_has_no_distribution(
+    tiny: str, prior: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     told = json.loads(run(capsys, "generate", *prior, "-d", tiny, "-n", "1", "-o", str(tmp_path / "o"), "--json"))
     assert "frechet_mm" not in told["measures"]["generated"]
     assert "valid_percent" in told["measures"]["generated"]
@@ -83,7 +85,13 @@ def test_a_normal_distribution_has_the_right_covariance_and_no_anatomy() -> None
     ],
 )
 def test_refusals_write_nothing(
-    tiny: str, prior: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], code: int, message: str
+    tiny: str,
+    prior: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    code: int,
+    message: str,
 ) -> None:
     data = [] if "-d" in options else ["-d", tiny]
     assert message in refused(capsys, code, "generate", *prior, *data, "-o", str(tmp_path / "out"), *options)
@@ -97,7 +105,9 @@ def test_weights_of_one_s_own_do_not_say_what_they_were_trained_on(
     assert "say which real poses to compare with: --dataset D" in said
 
 
-def test_a_folder_of_the_user_s_is_left_alone(prior: list[str], tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_of_the_user_s_is_left_alone(
+    prior: list[str], tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
     said = refused(capsys, 2, "generate", *prior, "-d", tiny, "-o", str(tmp_path))
     assert "holds other files than those of `posebench generate`" in said

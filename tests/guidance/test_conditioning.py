@@ -36,7 +36,9 @@ class Gaussian(PosePrior):
 
     def forward(self, noisy: Tensor, time: Tensor) -> Tensor:
         share = LEFT[int(time[0])]
-        gain = share.sqrt() * self.covariance @ torch.linalg.inv(share * self.covariance + (1 - share) * torch.eye(SIZE))
+        gain = (
+            share.sqrt() * self.covariance @ torch.linalg.inv(share * self.covariance + (1 - share) * torch.eye(SIZE))
+        )
         return (noisy.flatten(1) @ gain.T).view(noisy.shape)
 
 
@@ -70,7 +72,11 @@ def test_a_missing_limb_is_found_as_the_others_tell_it() -> None:
         found = standard(complete(Gaussian(), Guidance(steps=60), known, HYPOTHESES, streams(1)))
     inverse = torch.linalg.inv(whole[~unknown][:, ~unknown])
     mean = whole[unknown][:, ~unknown] @ inverse @ pose[~unknown]
-    spread = (whole[unknown][:, unknown] - whole[unknown][:, ~unknown] @ inverse @ whole[~unknown][:, unknown]).diagonal().sqrt()
+    spread = (
+        (whole[unknown][:, unknown] - whole[unknown][:, ~unknown] @ inverse @ whole[~unknown][:, unknown])
+        .diagonal()
+        .sqrt()
+    )
     # The prior alone is off by 1 on average.
     assert (found.mean(0)[unknown] - mean).square().mean().sqrt() < 0.1
     assert found.std(0)[unknown].mean() == pytest.approx(spread.mean().item(), rel=0.2)
@@ -104,7 +110,11 @@ def test_what_is_observed_exactly_everywhere_is_what_comes_back() -> None:
     pose = true_pose().view(1, 1, 1, JOINTS, 3)
     noise = torch.Generator().manual_seed(0)
     found = sample_given(
-        Gaussian(), Guidance(steps=60), lambda: torch.randn(pose.shape, generator=noise), pose, torch.full((JOINTS, 1), 1e-3)
+        Gaussian(),
+        Guidance(steps=60),
+        lambda: torch.randn(pose.shape, generator=noise),
+        pose,
+        torch.full((JOINTS, 1), 1e-3),
     )
     torch.testing.assert_close(found[0, 0, 0, 1:], 0.1 * pose[0, 0, 0], atol=5e-3, rtol=0)
 

@@ -33,14 +33,18 @@ def test_the_body_s_frame_does_not_see_the_camera() -> None:
     seen = pose @ Rotation.random(50, random_state=1).as_matrix() + np.array([100.0, 200.0, 4000.0])
     own = in_body_frame(seen)
     np.testing.assert_allclose(own, np.repeat(own[:1], 50, 0), atol=1e-6)
-    np.testing.assert_allclose(body_frames(seen) @ body_frames(seen).transpose(0, 2, 1), np.eye(3)[None].repeat(50, 0), atol=1e-9)
+    np.testing.assert_allclose(
+        body_frames(seen) @ body_frames(seen).transpose(0, 2, 1), np.eye(3)[None].repeat(50, 0), atol=1e-9
+    )
     # Left is left, the head above, and who faces +y has what is before him in front.
     assert own[0, JOINT["LShoulder"], 0] > 100
     assert own[0, JOINT["Head"], 1] > 700
     assert own[0, JOINT["LWrist"], 2] > 50
 
 
-@pytest.mark.parametrize(("wrong", "error"), [(np.zeros((2, 16, 3)), UsageError), (np.full((1, 17, 3), np.nan), NotFiniteError)])
+@pytest.mark.parametrize(
+    ("wrong", "error"), [(np.zeros((2, 16, 3)), UsageError), (np.full((1, 17, 3), np.nan), NotFiniteError)]
+)
 def test_no_body_is_refused(wrong: np.ndarray, error: type[Exception]) -> None:
     with pytest.raises(error):
         in_body_frame(wrong)

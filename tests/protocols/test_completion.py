@@ -9,7 +9,15 @@ from posebench.errors import UsageError
 from posebench.protocols.completion import MASKS, CompletionSpec, completion_spec
 from posebench.skeletons import HUMAN36M_17
 
-OTHER = {"rule": "fill", "version": 2, "mask": "m", "joints": ("Head",), "random": 5, "metrics": ("mpjpe",), "aggregates": ("p-agg",)}
+OTHER = {
+    "rule": "fill",
+    "version": 2,
+    "mask": "m",
+    "joints": ("Head",),
+    "random": 5,
+    "metrics": ("mpjpe",),
+    "aggregates": ("p-agg",),
+}
 
 
 def test_ids_and_json_come_back() -> None:
