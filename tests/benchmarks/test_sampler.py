@@ -1,4 +1,4 @@
-"""Sampling with DreamPose3D: one batch and one condition beside the plain loop, and bfloat16 beside float32, fast and near."""
+"""Sampling: one batch beside the plain loop, with DreamPose3D one condition too and bfloat16 beside float32, fast and near."""
 
 import time
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
+from ratios import Beside
 from torch import Tensor
 
 from posebench.datasets.clip import Clip, seen_by
@@ -20,9 +21,16 @@ from posebench.registry.resolve import ModelTag, model_tags
 from posebench.results.api import evaluate
 from posebench.seeding import torch_generator
 from zoo.blocks.diffusion import mirrored, sample_poses
+from zoo.blocks.pose_prior import JOINTS, PosePrior
+from zoo.guidance.camera import project
+from zoo.guidance.evidence import HeatmapEvidence
+from zoo.guidance.sampler import Guidance, sample
+from zoo.guidance.steering import Seen
 from zoo.lifters.dreampose3d import DreamPose3D
 
 FRAMES, HYPOTHESES, STEPS = 27, 5, 5
+#: Of the guided sampler, whose steps all cost the same.
+GUIDED_STEPS = 3
 CPU = Path("/proc/cpuinfo")
 #: What makes bfloat16 products fast, as Linux calls it.
 FLAGS = {"amx_bf16", "avx512_bf16"}
@@ -88,6 +96,47 @@ def test_one_condition_and_one_batch(benchmark: BenchmarkFixture) -> None:
         ratio = seconds(lambda: plain_loop(made, inputs(1)), 5) / benchmark.stats.stats.min
         benchmark.extra_info["times as fast as the plain loop"] = ratio
         assert ratio >= 1.2
+
+
+def guided(frames: int, windows: int) -> tuple[PosePrior, Seen]:
+    """A prior of `heatmap_diffusion.open`'s size with weights that nobody trained, and keypoints of its people."""
+    torch.manual_seed(0)
+    prior = PosePrior(frames, 208, 4, 0.0, min(9, frames)).eval().requires_grad_(False)
+    poses = 0.3 * torch.randn(100, frames, 17, 3)
+    poses[:, :, 0] = 0
+    prior.standardise([poses])
+    lens = torch.tensor([1145.0, 1145.0, 500.0, 500.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+    pixels = project(poses[:windows].flatten(0, 1) + torch.tensor([0.2, 0.1, 4.5]), lens)
+    confidence, deviation = torch.ones(pixels.shape[:2]), torch.full((len(pixels),), 6.0)
+    return prior, Seen(HeatmapEvidence.of_keypoints(pixels, confidence, deviation), lens)
+
+
+@pytest.mark.parametrize(("hypotheses", "windows", "frames"), [(10, 4, 1), (50, 4, 1), (200, 1, 1), (10, 1, 27)])
+def test_guided_hypotheses_in_one_tensor(
+    beside: Beside, benchmark: BenchmarkFixture, hypotheses: int, windows: int, frames: int
+) -> None:
+    """Beside a loop over hypotheses, each with a backward pass of its own in every step; poses a second stand in the report."""
+    prior, seen = guided(frames, windows)
+    guidance = Guidance(steps=GUIDED_STEPS)
+    generator = torch.Generator().manual_seed(0)
+    draws = torch.randn(GUIDED_STEPS + 1, windows, hypotheses, frames, JOINTS, 3, generator=generator)
+
+    def ours() -> Tensor:
+        steps = iter(draws)
+        return sample(prior, seen, guidance, lambda: next(steps)).poses
+
+    def loop() -> Tensor:
+        made = []
+        for number in range(hypotheses):
+            steps = iter(draws[:, :, number : number + 1])
+            made.append(sample(prior, seen, guidance, lambda steps=steps: next(steps)).poses)  # type: ignore[misc]
+        return torch.cat(made, dim=1)
+
+    theirs, found = beside(loop, ours, least=5 if frames == 1 else 1.5, pairs=5)
+    torch.testing.assert_close(found, theirs, rtol=0, atol=1e-3)
+    if benchmark.enabled:
+        poses = windows * hypotheses * frames / benchmark.stats.stats.median
+        benchmark.extra_info["poses a second"] = poses
 
 
 @torch.inference_mode()

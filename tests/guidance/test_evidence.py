@@ -135,6 +135,14 @@ def test_a_joint_outside_of_the_crop_is_drawn_back() -> None:
     assert moved[1].item() == pytest.approx(505.0, abs=1)
 
 
+def test_a_place_that_is_none_has_no_density() -> None:
+    """And reads no memory that is not the map's, backward neither."""
+    places = asked(torch.tensor([[torch.nan, 505.0], [torch.inf, 505.0], [1e30, -1e30]])).requires_grad_(True)
+    density = one().log_density(places, known_to(3.0, 3))
+    assert not torch.isfinite(density[0, 0])
+    torch.autograd.grad(density.sum(), places)
+
+
 def test_cells_need_not_be_squares() -> None:
     """Stored maps of a crop that is twice as wide as high: a peak of 2 cells is 40 pixels wide and 20 high."""
     wide = torch.tensor([[100.0, 200.0, 1380.0, 840.0]])

@@ -27,7 +27,7 @@ def test_projection_is_posebench_s_with_gradients() -> None:
     seen = project(points, LENS)
     expected = exact_project(points.detach().numpy() * 1000, CAMERA)
     torch.testing.assert_close(seen.detach(), torch.from_numpy(expected))
-    seen.sum().backward()
+    seen.sum().backward()  # type: ignore[no-untyped-call]
     assert points.grad is not None
     assert points.grad.abs().min() > 0
     # A joint behind the camera is no reason for infinity.
@@ -148,7 +148,7 @@ def test_bones_say_how_far_away_they_are() -> None:
     start = begin(project(poses + root[:, None], LENS), torch.ones(count, 17).double(), LENS, BONES)
     off = start.root[:, 2] - depth.log()
     assert off.median().abs() < 0.06
-    assert off.std() < 2 * DEPTH_DEVIATION
+    assert off.std() < DEPTH_DEVIATION
     assert (start.root[:, :2] - torch.tensor([0.1, 0.05])).abs().mean() < 0.1
     # Twice as large a person stands twice as far away.
     larger = begin(project(poses + root[:, None], LENS), torch.ones(count, 17).double(), LENS, 2 * BONES)

@@ -30,8 +30,8 @@ def standing() -> Tensor:
 def prior() -> PosePrior:
     made = PosePrior(1, 8, 1, 0.0, 1)
     # Nothing beside a Gaussian of its variance.
-    nn.init.zeros_(made.head[1].weight)
-    nn.init.zeros_(made.head[1].bias)
+    for parameter in made.head[1].parameters():
+        nn.init.zeros_(parameter)
     made.requires_grad_(False)
     one, other = zip(*HUMAN36M_17.bones, strict=True)
     made.bones.copy_((true_pose()[list(one)] - true_pose()[list(other)]).norm(dim=-1))

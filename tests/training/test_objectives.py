@@ -211,7 +211,8 @@ class Denoises(nn.Module):
 
     def __init__(self, answer: Tensor) -> None:
         super().__init__()
-        self.network = HeatmapDiffusion(frames=3, dim=8, depth=1).network
+        like = HeatmapDiffusion(frames=3, dim=8, depth=1)
+        self.network, self.spec = like.network, like.spec
         self.network.standardise([batch(0).poses / 1000])
         self.answer = answer
 
@@ -256,7 +257,6 @@ def test_a_prior_is_validated_at_fixed_times_with_noise_of_its_own() -> None:
 def test_whole_windows_are_validated_by_data_set() -> None:
     """Sequences of 7 and 3 frames and one too short, in windows of 3: a mean over frames of each data set."""
     lifter = Denoises(torch.zeros(0))
-    lifter.spec = HeatmapDiffusion(frames=3, dim=8, depth=1).spec
     # Nothing is beyond the bound.
     lifter.network.deviation.fill_(0.2)
     poses = 100 * torch.randn(7, 17, 3, generator=torch.Generator().manual_seed(2))

@@ -17,6 +17,7 @@ from posebench.prediction.lifter import Lifted, LifterInputs
 from posebench.prediction.mock import MOCK_CAMERA, heatmaps_of
 from posebench.seeding import torch_generator
 from posebench.skeletons import HUMAN36M_17
+from zoo.guidance.sampler import sample
 from zoo.lifters import heatmap_diffusion as module
 from zoo.lifters.heatmap_diffusion import HeatmapDiffusion
 
@@ -133,7 +134,7 @@ class _Without:
     def __init__(self, maps: Heatmaps, joint: int) -> None:
         self.crop, self.size, self._maps, self._joint = maps.crop, maps.size, maps, joint
 
-    def read(self, frames: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    def read(self, frames: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.float32]:
         read = self._maps.read(frames).copy()
         read[:, self._joint] = 0
         return read
@@ -161,7 +162,6 @@ def test_memory_is_bounded(hypotheses: int, frames: int, monkeypatch: pytest.Mon
         parts.append(len(seen.evidence.maps))
         return sample(prior, seen, *rest)
 
-    sample = module.sample
     monkeypatch.setattr(module, "sample", counted)
     inputs, _ = shown(40, frames)
     with torch.inference_mode():

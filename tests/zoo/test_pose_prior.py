@@ -35,7 +35,7 @@ def unlearned(frames: int = 5, frequencies: int = 2) -> PosePrior:
 
 def test_coordinates_are_standard_and_go_back() -> None:
     made, poses = unlearned(), motions()
-    made.standardise(poses.split(1000))
+    made.standardise([poses[:1000], poses[1000:]])
     standard = made.inward(poses)
     assert standard.shape == (4000, 5, JOINTS, 3)
     torch.testing.assert_close(standard.mean((0, 1)), torch.zeros(JOINTS, 3), rtol=0, atol=1e-4)
@@ -93,7 +93,7 @@ def test_errors_are_measured_by_time_and_joint() -> None:
     """Of a Gaussian they are known: sqrt(v (1 - a) / (a v + 1 - a)) of each frequency."""
     made, poses = unlearned(), motions()
     made.standardise([poses])
-    made.measure(list(poses.split(1500)), torch.Generator().manual_seed(2))
+    made.measure([poses[:1500], poses[1500:]], torch.Generator().manual_seed(2))
     for time in (0, 130, 500, 990):
         share = LEFT[time]
         frequencies = (1 - share) * made.variance / (share * made.variance + 1 - share)

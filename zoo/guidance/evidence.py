@@ -171,7 +171,8 @@ class HeatmapEvidence:
 
     def _read(self, place: Tensor) -> Tensor:
         """Logarithm (n * joints, m) of the maps themselves."""
-        grid = 2 * place / place.new_tensor(self.maps.shape[:1:-1]) - 1
+        # NaN, or a place whose number no integer holds, would be read from memory that is not the map's.
+        grid = (2 * place / place.new_tensor(self.maps.shape[:1:-1]) - 1).nan_to_num().clamp(-2, 2)
         read = functional.grid_sample(
             self._logarithms, grid[:, :, None], mode="bilinear", padding_mode="border", align_corners=False
         )
@@ -184,4 +185,4 @@ def _middles(cells: int, device: torch.device) -> Tensor:
 
 def _by_joint_last(values: Tensor, n: int) -> Tensor:
     """(n * joints, m) to (n, m, joints)."""
-    return values.unflatten(0, (n, -1)).transpose(1, 2)
+    return values.view(n, -1, values.shape[-1]).transpose(1, 2)

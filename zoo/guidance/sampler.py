@@ -14,6 +14,7 @@ What is known of the pose itself joins in the same way, as if it were seen with 
 """
 
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -52,13 +53,8 @@ class Guidance:
         check_switches(through_network=self.through_network)
         if self.steps > TIMESTEPS:
             raise UsageError(f"{self.steps} steps cannot be sampled; give 1 to {TIMESTEPS}.")
-        for name, value, most in (("scale", self.scale, math.inf), ("ancestral", self.ancestral, 1)):
-            if (
-                not isinstance(value, int | float)
-                or isinstance(value, bool)
-                or not 0 <= value <= most
-                or value == math.inf
-            ):
+        for name, value, most in (("scale", self.scale, sys.float_info.max), ("ancestral", self.ancestral, 1.0)):
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
                 raise UsageError(f"{name} is {value!r}; give a number from 0{' to 1' if most == 1 else ''}.")
 
 
@@ -93,15 +89,14 @@ def sample(
     x, first = (noise(), TIMESTEPS - 1) if start is None else start
     if not 0 <= first < TIMESTEPS:
         raise UsageError(f"{first} is no time of the diffusion; give 0 to {TIMESTEPS - 1}.")
-    windows, hypotheses = x.shape[:2]
-    steering = None if seen is None else Steering(prior, seen, hypotheses)
+    steering = None if seen is None else Steering(prior, seen, hypotheses=x.shape[1])
     steered = (seen is not None or known is not None) and guidance.scale > 0
     for time, after in ddim_times(min(guidance.steps, first + 1), first + 1):
         share = left[time]
         with torch.set_grad_enabled(steered and guidance.through_network):
             noisy = x.detach().flatten(0, 1).requires_grad_(torch.is_grad_enabled())
             clean = prior(noisy, torch.full((len(noisy),), time, device=x.device))
-        estimate = clean.detach().clamp(-BOUND, BOUND).unflatten(0, (windows, hypotheses))
+        estimate = clean.detach().clamp(-BOUND, BOUND).view(x.shape)
         if steered:
             slope = torch.zeros_like(estimate)
             error = prior.uncertainty(time)
@@ -112,7 +107,7 @@ def sample(
             slope = guidance.scale * slope
             if guidance.through_network:
                 (slope,) = torch.autograd.grad(clean, noisy, slope.flatten(0, 1) / math.sqrt(share))
-                moved = (1 - share) * slope.unflatten(0, (windows, hypotheses))
+                moved = (1 - share) * slope.view(x.shape)
             else:
                 moved = error[:, None].square() * slope
             estimate = (estimate + moved).clamp(-BOUND, BOUND)

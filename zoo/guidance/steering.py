@@ -10,8 +10,8 @@ from zoo.guidance.camera import project
 from zoo.guidance.evidence import SHARPEST, HeatmapEvidence
 from zoo.guidance.placement import begin, improve, in_metres
 
-#: Gauss-Newton steps for the roots in a step of the sampler; the roots of the step before are their start.
-ROUNDS = 3
+#: Gauss-Newton steps for the roots in a step of the sampler, which start from the roots of the step before, and at the end.
+ROUNDS, LAST_ROUNDS = 1, 5
 #: Least share of the precision of a place that is kept where a map makes it no narrower.
 LEAST_SHARE = 0.02
 
@@ -46,7 +46,7 @@ class Steering:
         """Gradient by standardised coordinates (windows, hypotheses, frames, 16, 3) that are known up to `error` (16,)."""
         poses, metres = by_frame(self.prior.outward(estimate)), self._metres(error)
         # Where a pose stands is solved for the estimate as it is, and then held.
-        roots = self._solve(poses, metres)
+        roots = self._solve(poses, metres, ROUNDS)
         deviation = self._pixels(roots, metres)
         with torch.enable_grad():
             varied = estimate.detach().requires_grad_(True)
@@ -57,7 +57,7 @@ class Steering:
 
     def roots(self, poses: Tensor) -> Tensor:
         """Where poses (windows, hypotheses, frames, 17, 3) in metres stand that are known as they are, in metres."""
-        found = self._solve(by_frame(poses), poses.new_zeros(poses.shape[-2]))
+        found = self._solve(by_frame(poses), poses.new_zeros(poses.shape[-2]), LAST_ROUNDS)
         return by_window(found, poses.shape[2])
 
     def _metres(self, error: Tensor) -> Tensor:
@@ -69,13 +69,13 @@ class Steering:
         """The same in pixels, (n, hypotheses, 17), of persons who stand at roots (n, hypotheses, 3)."""
         return self.seen.lens[:2].mean() / roots[..., 2:].clamp(min=1e-3) * metres
 
-    def _solve(self, poses: Tensor, metres: Tensor) -> Tensor:
+    def _solve(self, poses: Tensor, metres: Tensor, rounds: int) -> Tensor:
         """Roots (n, hypotheses, 3) in metres of poses (n, hypotheses, 17, 3) whose joints are known up to `metres` (17,)."""
         evidence, lens = self.seen.evidence, self.seen.lens
         if self.seen.roots is not None:
             return by_frame(self.seen.roots.expand(-1, poses.shape[1], -1, -1))
         narrowest = SHARPEST * evidence.cell.mean(-1)[:, None, None]
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             roots = in_metres(self.root)
             pixels = project(poses + roots[..., None, :], lens)
             deviation = self._pixels(roots, metres).maximum(narrowest)
@@ -95,4 +95,4 @@ def by_frame(values: Tensor) -> Tensor:
 
 def by_window(values: Tensor, frames: int) -> Tensor:
     """The inverse of `by_frame`."""
-    return values.unflatten(0, (-1, frames)).transpose(1, 2)
+    return values.reshape(-1, frames, *values.shape[1:]).transpose(1, 2)
