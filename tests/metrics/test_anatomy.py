@@ -82,6 +82,23 @@ def test_each_limit_sees_what_breaks_it_and_nothing_else(broken: str) -> None:
         assert getattr(found, other).mean() > 0.95, other
 
 
+def test_where_a_bone_may_point_goes_with_its_parent() -> None:
+    """Straight arms raised to the side: a forearm that points there is allowed with the upper arm alone."""
+
+    def raised(upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
+        poses = np.repeat(STANDING[None] - STANDING[0], len(upper), axis=0)
+        elbow, wrist, shoulder = (JOINT["L" + name] for name in ("Elbow", "Wrist", "Shoulder"))
+        for angle, start, end, length in ((upper, shoulder, elbow, 285.0), (lower, elbow, wrist, 257.0)):
+            side = np.stack([-np.sin(angle), np.zeros_like(angle), -np.cos(angle)], axis=-1)
+            poses[:, end] = poses[:, start] + length * side
+        return poses
+
+    angles = np.radians(np.linspace(0, 140, 200))
+    limits = BodyLimits(raised(angles, angles))
+    assert limits.check(raised(angles[5::10], angles[5::10])).joints.all()
+    assert not limits.check(raised(np.zeros(5), np.radians(np.full(5, 90.0)))).joints.any()
+
+
 def test_few_poses_set_no_limits() -> None:
     with pytest.raises(UsageError, match="49 real poses say too little"):
         BodyLimits(people(49))
