@@ -59,8 +59,10 @@ class TrainingPoses:
             chosen = np.broadcast_to(mean[joints], (hypotheses, len(poses), len(joints), 3))
         else:
             training = training @ _turns(training[:, known], mean[known]) if turned else training
+            # Of fewer training poses the last nearest again.
+            nearest = np.minimum(np.arange(1, hypotheses + 1), len(training)).tolist()
             asked = (poses @ turns)[:, known].reshape(len(poses), -1)
-            places = cKDTree(training[:, known].reshape(len(training), -1)).query(asked, k=range(1, hypotheses + 1))[1]
+            places = cKDTree(training[:, known].reshape(len(training), -1)).query(asked, k=nearest)[1]
             chosen = training[places.T][:, :, joints]
         back: Poses = chosen @ turns.transpose(0, 2, 1)
         return back

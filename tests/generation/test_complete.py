@@ -151,6 +151,22 @@ def test_hidden_joints_are_not_looked_at(tiny: str, prior: list[str], monkeypatc
         np.testing.assert_allclose(filled[number], filled[number + len(BASELINES)], atol=1e-6)
 
 
+def test_nearest_poses_come_in_their_order_and_run_out() -> None:
+    random = np.random.RandomState(0)
+    training = random.standard_normal((4, 17, 3)) * 300
+    training -= training[:, :1]
+    asked = training[2] + 1e-3 * random.standard_normal((1, 17, 3))
+    found = TrainingPoses(training, training).complete("nearest", asked, np.array([[15, 16]]), 6)
+    apart = np.linalg.norm((training - asked)[:, :15].reshape(4, -1), axis=-1).argsort()
+    np.testing.assert_array_equal(found[:, 0], training[[*apart, apart[-1], apart[-1]]][:, [15, 16]])
+    turned = TrainingPoses(training, training).complete(
+        "nearest-turned", asked @ np.array([[0, 1, 0], [-1, 0, 0], [0, 0, 1]]), np.array([[15, 16]]), 1
+    )
+    np.testing.assert_allclose(
+        turned[0, 0] @ np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]]), training[2, [15, 16]], atol=0.1
+    )
+
+
 def test_a_file_is_completed_where_it_stood(
     prior: list[str], pose_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
