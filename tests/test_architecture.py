@@ -17,6 +17,7 @@ WAY = [
     "prediction",
     "protocols",
     "results",
+    "generation",
     "timing",
     "sweeps",
     "conversion",

@@ -106,10 +106,13 @@ def reproduce(record: str, folder: Path, device: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--timing", is_flag=True, help="Of a record of `posebench time`.")
-def schema(timing: bool) -> None:
+@click.option("--timing", "of", flag_value="timing", help="Of a record of `posebench time`.")
+@click.option("--completion", "of", flag_value="completion", help="Of a record of `posebench complete`.")
+def schema(of: str | None) -> None:
     """Print the JSON Schema of a record."""
+    from posebench.generation.record import completion_schema
     from posebench.results.record import record_schema
     from posebench.timing.record import timing_schema
 
-    print_json(timing_schema() if timing else record_schema())
+    made = {None: record_schema, "timing": timing_schema, "completion": completion_schema}[of]
+    print_json(made())

@@ -6,6 +6,7 @@ from pathlib import Path
 from posebench.errors import CheckFailedError, DataMissingError
 from posebench.files import write_text
 from posebench.leaderboard.collect import Board, collect
+from posebench.leaderboard.completion import render_completions
 from posebench.leaderboard.picture import draw_board, has_picture
 from posebench.leaderboard.reported import own_ledger, section
 from posebench.leaderboard.tables import to_csv, to_index, to_json, to_markdown
@@ -13,8 +14,11 @@ from posebench.leaderboard.tables import to_csv, to_index, to_json, to_markdown
 TABLES = (".md", ".csv", ".json")
 #: Of boards of many hypotheses, beside their page.
 PICTURE = ".png"
-#: What else lies in the folder: the records, and studies with pages and records of their own.
-OTHERS = {"records", "studies"}
+RECORDS = "records"
+#: The folder of the tables of completion, with records of their own.
+COMPLETION = "completion"
+#: What else lies in the folder: studies with pages and records of their own.
+STUDIES = "studies"
 
 
 def render(folder: Path) -> dict[str, str]:
@@ -22,17 +26,17 @@ def render(folder: Path) -> dict[str, str]:
 
     Pages end with what papers report under the same protocol, from posebench's own manifest.
     """
-    return _render(_boards(folder))
+    return _render(folder, _boards(folder))
 
 
 def _boards(folder: Path) -> list[Board]:
-    records = folder / "records"
+    records = folder / RECORDS
     if not records.is_dir():
         raise DataMissingError(f"There is no folder {records}; give the leaderboard folder with --dir.")
     return collect(records)
 
 
-def _render(boards: list[Board]) -> dict[str, str]:
+def _render(folder: Path, boards: list[Board]) -> dict[str, str]:
     ledger = own_ledger()
     files = {"README.md": to_index(boards)}
     for board in boards:
@@ -40,13 +44,15 @@ def _render(boards: list[Board]) -> dict[str, str]:
         picture = f"{name.rpartition('/')[2]}{PICTURE}" if has_picture(board) else None
         files[f"{name}.md"] = to_markdown(board, picture) + section(ledger, name)
         files[f"{name}.csv"], files[f"{name}.json"] = to_csv(board), to_json(board)
+    completions = render_completions(folder / COMPLETION / RECORDS)
+    files |= {f"{COMPLETION}/{name}": content for name, content in completions.items()}
     return files
 
 
 def build(folder: Path) -> list[str]:
     """Write the tables and remove those no record stands behind; returns the paths that changed."""
     boards = _boards(folder)
-    files = _render(boards)
+    files = _render(folder, boards)
     changed = []
     for name, content in files.items():
         path = folder / name
@@ -71,7 +77,7 @@ def check(folder: Path) -> int:
     Raises `CheckFailedError` naming the first table and row that differ.
     """
     boards = _boards(folder)
-    files = _render(boards)
+    files = _render(folder, boards)
     pictures = {f"{board.protocol}{PICTURE}" for board in boards if has_picture(board)}
     committed = _committed(folder)
     for name in sorted(
@@ -96,10 +102,13 @@ def _committed(folder: Path) -> set[str]:
     return {
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
-        if path.suffix in (*TABLES, PICTURE)
-        and path.relative_to(folder).parts[0] not in OTHERS
-        and not path.name.startswith(".")
+        if path.suffix in (*TABLES, PICTURE) and _is_table(path.relative_to(folder).parts)
     }
+
+
+def _is_table(place: tuple[str, ...]) -> bool:
+    own = place[1:] if place[0] == COMPLETION else place
+    return own[0] not in (RECORDS, STUDIES) and not place[-1].startswith(".")
 
 
 def _difference(name: str, have: str, want: str) -> str:

@@ -52,6 +52,16 @@ def check_describes(spec: LifterSpec, name: str) -> None:
         )
 
 
+def check_generates(spec: LifterSpec, name: str) -> None:
+    """Raise `UsageError` for a lifter that is no prior of poses."""
+    if not spec.generates:
+        others = sorted({other.architecture for other in model_tags() if other.entry.spec(other.config).generates})
+        raise UsageError(
+            f"{name} lifts keypoints and is no prior of poses, so it cannot generate, complete or denoise any; choose a "
+            f"lifter that can ({', '.join(others) or 'none is registered'})."
+        )
+
+
 def samples(tag: ModelTag) -> bool:
     """Whether the lifter declares that its configuration has hypotheses and steps."""
     return tag.entry.spec(tag.config).samples

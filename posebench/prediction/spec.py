@@ -16,6 +16,9 @@ Privilege = Literal["future_frames", "intrinsics", "root_depth", "heatmaps", "ac
 #: The joint set of a lifter that takes any: it works in that of the data set at hand.
 ANY_JOINTS = "any"
 
+#: The joint set of generated poses: their anatomy and their distance to real ones are measured in it.
+GENERATED_JOINTS = "human36m-17"
+
 #: Privileges that lean on a true root, camera or label: numbers had with them are `assisted`, never `honest`.
 ASSISTING: frozenset[Privilege] = frozenset({"intrinsics", "root_depth", "action_label"})
 
@@ -70,6 +73,9 @@ class LifterSpec:
     `describes`
         The lifter infers from the keypoints what the motion is, and says so
         where it is asked (`DescribingLifter`).
+    `generates`
+        The lifter is a prior of poses: without any image it draws them,
+        completes and denoises them (`GenerativeLifter`).
     """
 
     skeleton: str = "human36m-17"
@@ -86,6 +92,7 @@ class LifterSpec:
     early_steps: bool = False
     fitted: bool = False
     describes: bool = False
+    generates: bool = False
 
     def __post_init__(self) -> None:
         if self.skeleton != ANY_JOINTS and self.skeleton not in SKELETONS:
@@ -99,6 +106,11 @@ class LifterSpec:
         if self.tail != "pad" and self.stride != self.window:
             raise UsageError(
                 f"The tail rule {self.tail!r} is for chunks: stride must equal window, not {self.stride} and {self.window}."
+            )
+        if self.generates and (self.skeleton != GENERATED_JOINTS or self.space != "root_relative"):
+            raise UsageError(
+                f"A lifter that generates poses declares the joints {self.skeleton} in the space {self.space}; generated "
+                f"poses are root_relative, in {GENERATED_JOINTS}."
             )
         if not 0 <= self.first_output <= self.window - (self.stride or 1):
             raise UsageError(f"A lifter declares offset {self.offset}, outside of its window of {self.window} frames.")

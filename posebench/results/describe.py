@@ -60,6 +60,7 @@ def _describe_model(tag: ModelTag) -> dict[str, Any]:
         "training frame rate": spec.fps,
         "fitted on the training split at run time": spec.fitted,
         "infers the action (--show-prompts)": spec.describes,
+        "generates poses (generate, complete, denoise)": spec.generates,
         "weights": weights,
         "trained on": [to_builtins(item) for item in described.trained_on],
         "card": described.card,

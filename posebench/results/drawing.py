@@ -14,6 +14,16 @@ FROM_THE_CAMERA, FROM_THE_SIDE = 0, 2
 LIMITS = (-1100.0, 1100.0, 1150.0, -1050.0)
 
 
+def pyplot() -> Any:
+    """matplotlib's pyplot, drawing to files alone."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    return plt
+
+
 def bone_lines(skeleton: Skeleton, points: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """(bones, 2, 2) ends of the bones of points (joints, 2)."""
     lines: npt.NDArray[Any] = points[np.array(skeleton.bones)]

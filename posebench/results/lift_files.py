@@ -1,9 +1,6 @@
 """What `posebench lift` writes: arrays, JSON, OpenSim's marker file and a picture, all of them or none."""
 
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,13 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from posebench.errors import UsageError
 from posebench.results.lift import Lifted
 from posebench.results.lift_picture import draw_animation, draw_frames
+from posebench.results.output_folder import OutputKind
 
-#: What a folder of poses may hold to be replaced by another.
-NAMES = ("poses.npz", "poses.json", "poses.trc", "poses.png", "poses.gif")
 FORMAT = "posebench lift 1"
+#: What a folder of poses may hold to be replaced by another.
+KIND = OutputKind("lift", ("poses.npz", "poses.json", "poses.trc", "poses.png", "poses.gif"), "poses.json", FORMAT)
 
 
 def write_lifted(
@@ -31,10 +28,7 @@ def write_lifted(
     with the stage `draw` in frames of the animation.
     """
     folder = Path(folder)
-    check_output(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with KIND.written(folder) as made:
         _write_npz(lifted, made / "poses.npz")
         (made / "poses.json").write_text(as_json(lifted), encoding="utf-8", newline="\n")
         if lifted.space != "image25d":
@@ -43,50 +37,12 @@ def write_lifted(
             draw_animation(lifted, made / "poses.gif", progress)
         else:
             draw_frames(lifted, made / "poses.png")
-        # mkdtemp leaves a folder to its owner alone.
-        made.chmod(0o777 & ~_umask())
-        _replace_folder(made, folder)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
     return tuple(sorted(folder.iterdir()))
 
 
 def check_output(folder: Path) -> None:
     """Raise `UsageError` for a path that is a file, or a folder that holds anything but what `lift` wrote."""
-    if folder.is_dir():
-        names = {path.name for path in folder.iterdir()}
-        if names and not (names <= set(NAMES) and "poses.json" in names and _is_ours(folder / "poses.json")):
-            raise UsageError(
-                f"The folder {folder} holds other files than those of `posebench lift`; give another --output."
-            )
-    elif folder.exists():
-        raise UsageError(f"--output {folder} is a file; give a folder.")
-
-
-def _is_ours(file: Path) -> bool:
-    with file.open(encoding="utf-8", errors="replace") as opened:
-        return FORMAT in opened.read(200)
-
-
-def _replace_folder(made: Path, folder: Path) -> None:
-    """A folder cannot be renamed over one that has files: the older one steps aside, and back if that fails."""
-    if not folder.exists():
-        os.replace(made, folder)
-        return
-    aside = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-    os.replace(folder, aside)
-    try:
-        os.replace(made, folder)
-    except OSError:
-        os.replace(aside, folder)
-        raise
-    shutil.rmtree(aside)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    KIND.check(folder)
 
 
 def _write_npz(lifted: Lifted, path: Path) -> None:

@@ -15,6 +15,7 @@ from posebench.results.drawing import (
     draw_bones,
     draw_keypoints,
     draw_pose,
+    pyplot,
 )
 from posebench.results.lift import Lifted
 
@@ -28,7 +29,7 @@ DRAWN_HEIGHT = 1700.0
 
 def draw_frames(lifted: Lifted, path: Path) -> None:
     """A PNG of `COLUMNS` frames: what the lifter saw, its poses from the camera and from the side."""
-    plt = _pyplot()
+    plt = pyplot()
     poses = _root_relative(lifted)
     rows = np.linspace(0, len(poses) - 1, min(COLUMNS, len(poses))).round().astype(int)
     figure, axes = plt.subplots(3, len(rows), figsize=(max(2.4 * len(rows), 4.8), 7.6), squeeze=False)
@@ -53,7 +54,7 @@ def animation_frames(frames: int, fps: float) -> tuple[npt.NDArray[np.int64], fl
 
 def draw_animation(lifted: Lifted, path: Path, progress: Callable[[str, int, int], None] | None = None) -> None:
     """A GIF of at most `MOST_FRAMES` frames; `progress` is called with the stage `draw`."""
-    plt = _pyplot()
+    plt = pyplot()
     from matplotlib.animation import PillowWriter
 
     poses = _root_relative(lifted)
@@ -79,15 +80,6 @@ def draw_animation(lifted: Lifted, path: Path, progress: Callable[[str, int, int
             if progress:
                 progress("draw", done, len(rows))
     plt.close(figure)
-
-
-def _pyplot() -> Any:
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    return plt
 
 
 def _root_relative(lifted: Lifted) -> npt.NDArray[Any]:

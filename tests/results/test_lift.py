@@ -473,7 +473,7 @@ def test_folders_that_are_not_lift_s_are_left_alone(
             raise OSError("no permission")
         rename(old, new)
 
-    monkeypatch.setattr("posebench.results.lift_files.os.replace", fail_into_place)
+    monkeypatch.setattr("posebench.results.output_folder.os.replace", fail_into_place)
     with pytest.raises(OSError, match="no permission"):
         write_lifted(lifted, out)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == whole

@@ -12,12 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from posebench.errors import LifterContractError
+from posebench.prediction.lazy_streams import Streams
 from posebench.prediction.lifter import Lifted, LifterInputs
 from zoo.blocks.pose_prior import JOINTS, PosePrior
 from zoo.blocks.sizes import check_counts, check_positive
+from zoo.guidance import without_image
 from zoo.guidance.camera import assumed_lens, rays
 from zoo.guidance.evidence import HeatmapEvidence
-from zoo.guidance.sampler import Guidance, sample
+from zoo.guidance.sampler import Guidance, Samples, sample
 from zoo.guidance.steering import Seen
 from zoo.specs import heatmap_diffusion as specs
 
@@ -87,6 +89,32 @@ class HeatmapDiffusion(nn.Module):
         """Poses (batch, hypotheses, window, 17, 3) in root-relative mm, and the root of each in camera mm."""
         if inputs.heatmaps is None:
             raise LifterContractError("heatmap_diffusion was handed no heatmaps; grant the privilege 'heatmaps'.")
+        parts, lens = self._sampled(inputs, None)
+        roots = [part.roots for part in parts if part.roots is not None]
+        windows = len(inputs.keypoints)
+        return Lifted(
+            poses=torch.cat([part.poses for part in parts])[:windows].float() * MILLIMETRES,
+            root=torch.cat(roots)[:windows].float() * MILLIMETRES,
+            lens=lens,
+        )
+
+    def generate(self, streams: Streams) -> Tensor:
+        """See `posebench.prediction.generative.GenerativeLifter`."""
+        return without_image.generate(self.network, self.guidance, streams)
+
+    def complete(self, inputs: LifterInputs, known: Tensor) -> Tensor:
+        """See `posebench.prediction.generative.GenerativeLifter`."""
+        if inputs.heatmaps is None:
+            return without_image.complete(self.network, self.guidance, known, self.hypotheses, inputs.noise_streams[:])
+        parts, _ = self._sampled(inputs, known)
+        return torch.cat([part.poses for part in parts])[: len(known)].float() * MILLIMETRES
+
+    def denoise(self, noisy: Tensor, deviation: float, streams: Streams) -> Tensor:
+        """See `posebench.prediction.generative.GenerativeLifter`."""
+        return without_image.denoise(self.network, self.guidance, noisy, deviation, self.hypotheses, streams)
+
+    def _sampled(self, inputs: LifterInputs, known: Tensor | None) -> tuple[list[Samples], Tensor]:
+        """Samples of all windows, the last part filled up, and the lens that they are seen by; `known` as `complete` has it."""
         frames = inputs.keypoints.shape[1]
         parts = []
         # Gradients are needed while sampling, and what was made in inference mode has none. Always float32: the first
@@ -102,13 +130,14 @@ class HeatmapDiffusion(nn.Module):
             for first in range(0, windows, together):
                 chosen = slice(first, min(first + together, windows))
                 seen = self._seen(inputs, lens, chosen, together)
-                parts.append(sample(self.network, seen, guidance, partial(self._noise, inputs, chosen, together)))
-        roots = [part.roots for part in parts if part.roots is not None]
-        return Lifted(
-            poses=torch.cat([part.poses for part in parts])[:windows].float() * MILLIMETRES,
-            root=torch.cat(roots)[:windows].float() * MILLIMETRES,
-            lens=lens,
-        )
+                given = None if known is None else self._known(_filled(known[chosen].clone(), together))
+                noise = partial(self._noise, inputs, chosen, together)
+                parts.append(sample(self.network, seen, guidance, noise, given))
+        return parts, lens
+
+    def _known(self, known: Tensor) -> Tensor:
+        """What is known (windows, frames, 17, 3) mm, standardised, for each of the hypotheses."""
+        return self.network.inward(known / MILLIMETRES)[:, None].expand(-1, self.hypotheses, -1, -1, -1)
 
     def _lens(self, inputs: LifterInputs) -> Tensor:
         if self.camera == "assumed":

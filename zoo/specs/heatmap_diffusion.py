@@ -31,4 +31,5 @@ def spec(config: dict[str, Any]) -> LifterSpec:
         privileges=(*needed, "future_frames") if frames > 1 else needed,
         fps=config.get("fps"),
         samples=True,
+        generates=True,
     )
