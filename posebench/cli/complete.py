@@ -13,7 +13,7 @@ STAGES = {"weights": "fetching weights (bytes)", "complete": "completing (window
 
 
 @click.command()
-@click.argument("source", metavar="[FILE]", type=options.PATH, required=False)
+@options.pose_file()
 @options.model()
 @options.dataset(help="Complete the test frames of a data set, instead of a file.")
 @click.option("--mask", help="Joints to hide in a data set: right-arm, left-leg, right-side, random-4, ...")

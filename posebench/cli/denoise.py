@@ -14,7 +14,7 @@ COLUMNS = {"mpjpe": "MPJPE mm", "p_mpjpe": "P-MPJPE mm", "asymmetry_mm": "left-r
 
 
 @click.command()
-@click.argument("source", metavar="[FILE]", type=options.PATH, required=False)
+@options.pose_file()
 @options.model()
 @click.option("--noise", type=float, required=True, help="Deviation of the noise in each coordinate, mm.")
 @options.dataset(help="Add the noise to the test frames of a data set, instead of a file.")

@@ -35,5 +35,13 @@ as_json = partial(click.option, "--json", "as_json", is_flag=True, help="Print J
 predictions = partial(
     click.argument, "predictions", type=PATH, help="A prediction folder of `posebench run --predictions`."
 )
+pose_file = partial(
+    click.argument,
+    "source",
+    metavar="[FILE]",
+    type=PATH,
+    required=False,
+    help="Poses, npz or safetensors; or --dataset.",
+)
 dataset_name = partial(click.argument, "name", help="Data set.")
 pattern = partial(click.argument, "pattern", default="*", help="Shell wildcard, such as 'videopose3d*'; default: all.")

@@ -163,9 +163,9 @@ def test_bfloat16_at_the_paper_s_width(benchmark: BenchmarkFixture) -> None:
 
 
 def sampling(tag: ModelTag) -> bool:
-    """Whether it samples from weights of its own, but the lifter that is guided by heatmaps: it computes in float32 anyway."""
-    spec = tag.entry.spec(tag.config)
-    return spec.samples and tag.described.weights is not None and "heatmaps" not in spec.privileges
+    """Whether it denoises poses by weights of its own, but the lifter that is guided by heatmaps: it computes in float32 anyway."""
+    spec, another = tag.entry.spec(tag.config), "of" in tag.config
+    return spec.samples and tag.described.weights is not None and not another and "heatmaps" not in spec.privileges
 
 
 TRAINED = {"mixste.open": NEAR_MIXSTE} | {tag.name: NEAR for tag in model_tags() if sampling(tag)}

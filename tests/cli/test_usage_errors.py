@@ -60,7 +60,7 @@ def test_a_group_without_a_command_shows_its_commands(group: str, capsys: pytest
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ("trian", "Did you mean 'train'?"),
+        ("studdy", "Did you mean 'study'?"),
         ("train x --device tpu", "Invalid value for '--device': 'tpu'"),
         ("train x --threads 0", "Invalid value for '--threads': 0"),
         ("prompts x", "Missing option '--out'"),
