@@ -234,22 +234,6 @@ def test_what_is_known_stays() -> None:
     torch.testing.assert_close(samples.poses[0, :, 0, 4], expected.expand(5, 3), rtol=0, atol=1e-5)
 
 
-def test_a_noisy_pose_is_denoised_from_its_time() -> None:
-    """The exact posterior of a Gaussian pose that is seen with noise of deviation s: mean z / (1 + s^2), variance s^2 / (1 + s^2)."""
-    time, clean = 300, 1.5
-    level = math.sqrt((1 - LEFT[time]) / LEFT[time])
-    noisy = torch.full((1, 400, 1, JOINTS, 3), clean)
-    samples = sample(prior(), None, Guidance(steps=100), Noise(*noisy.shape), start=(LEFT[time].sqrt() * noisy, time))
-    standard = (samples.poses[0, :, 0, 1:] - standing()) / DEVIATION
-    assert standard.mean().item() == pytest.approx(clean / (1 + level**2), abs=0.02)
-    assert standard.std().item() == pytest.approx(level / math.sqrt(1 + level**2), rel=0.05)
-    # More steps than there are times before it are no more.
-    few = sample(prior(), None, Guidance(steps=25), Noise(*noisy.shape), start=(noisy, 2))
-    assert torch.isfinite(few.poses).all()
-    with pytest.raises(UsageError, match="1000 is no time of the diffusion"):
-        sample(prior(), None, Guidance(), Noise(*noisy.shape), start=(noisy, 1000))
-
-
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [

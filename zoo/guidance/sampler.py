@@ -72,26 +72,18 @@ def sample(
     guidance: Guidance,
     noise: Callable[[], Tensor],
     known: Tensor | None = None,
-    start: tuple[Tensor, int] | None = None,
 ) -> Samples:
     """Draw poses or motions: of the prior alone without `seen`.
 
     `noise` draws standard normal noise (windows, hypotheses, frames, 16, 3).
     `known` is of that shape in standardised coordinates, NaN where a pose is
     to be found: what is known is put in its place in every estimate.
-    `start` is a noisy pose x_t of that shape, standardised, and its time t:
-    the steps go from there instead of from pure noise, so that they denoise.
-    A pose with noise of deviation s added is sqrt(a) of itself at the time
-    whose share a has sqrt((1 - a) / a) = s. Raises `UsageError` for a time
-    that is none.
     """
     left = cosine_schedule()
-    x, first = (noise(), TIMESTEPS - 1) if start is None else start
-    if not 0 <= first < TIMESTEPS:
-        raise UsageError(f"{first} is no time of the diffusion; give 0 to {TIMESTEPS - 1}.")
+    x = noise()
     steering = None if seen is None else Steering(prior, seen, hypotheses=x.shape[1])
     steered = (seen is not None or known is not None) and guidance.scale > 0
-    for time, after in ddim_times(min(guidance.steps, first + 1), first + 1):
+    for time, after in ddim_times(guidance.steps):
         share = left[time]
         with torch.set_grad_enabled(steered and guidance.through_network):
             noisy = x.detach().flatten(0, 1).requires_grad_(torch.is_grad_enabled())
