@@ -4,18 +4,17 @@ A run completes the same frames by a lifter and by every baseline, so that the r
 """
 
 import math
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from posebench.errors import DataDamagedError, DataMissingError
 from posebench.files import write_text
 from posebench.protocols.completion import CompletionSpec
 from posebench.protocols.scoring import Statistic
 from posebench.results.record import Column, Domain, EnvironmentPart, TrainingSet
+from posebench.results.record_files import read_model, visible_json
 from posebench.results.score import by_column
 
 
@@ -164,21 +163,9 @@ def write_completion(record: CompletionRecord, path: Path) -> Path:
 
 def read_completion(path: Path) -> CompletionRecord:
     """Read a record; raises `DataMissingError`, or `DataDamagedError` naming the first field that is wrong."""
-    try:
-        return CompletionRecord.model_validate_json(path.read_bytes())
-    except FileNotFoundError as error:
-        raise DataMissingError(f"There is no completion record {path}.") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise DataDamagedError(
-            f"The completion record {path} is not valid: {field or 'the whole'}: {first['msg']}."
-        ) from error
+    return read_model(CompletionRecord, path, "completion record")
 
 
 def read_completions(folder: Path) -> list[tuple[Path, CompletionRecord]]:
     """Every record under a folder, sorted by path; hidden and unfinished files are passed over."""
-    paths = sorted(
-        p for p in folder.rglob("*.json") if not any(re.match(r"\.", part) for part in p.relative_to(folder).parts)
-    )
-    return [(path, read_completion(path)) for path in paths]
+    return [(path, read_completion(path)) for path in visible_json(folder)]

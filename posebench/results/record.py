@@ -5,15 +5,14 @@ rises when a field changes its meaning.
 """
 
 import json
-import re
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from posebench.errors import DataDamagedError, DataMissingError
 from posebench.files import write_text
 from posebench.prediction.run_options import Precision
+from posebench.results.record_files import read_model, visible_json
 
 SCHEMA_VERSION = 2
 
@@ -282,19 +281,9 @@ def write_record(record: Record, path: Path) -> Path:
 
 def read_record(path: Path) -> Record:
     """Read a record; raises `DataMissingError`, or `DataDamagedError` naming the first field that is wrong."""
-    try:
-        return Record.model_validate_json(path.read_bytes())
-    except FileNotFoundError as error:
-        raise DataMissingError(f"There is no record {path}.") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise DataDamagedError(f"The record {path} is not valid: {field or 'the whole'}: {first['msg']}.") from error
+    return read_model(Record, path, "record")
 
 
 def read_records(folder: Path) -> list[tuple[Path, Record]]:
     """Every record under a folder, sorted by path; hidden and unfinished files are passed over."""
-    paths = sorted(
-        p for p in folder.rglob("*.json") if not any(re.match(r"\.", part) for part in p.relative_to(folder).parts)
-    )
-    return [(path, read_record(path)) for path in paths]
+    return [(path, read_record(path)) for path in visible_json(folder)]

@@ -7,12 +7,12 @@ and a GPU's times never share a column.
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from posebench.errors import DataDamagedError, DataMissingError
 from posebench.files import write_text
 from posebench.prediction.compiled import Graphs
 from posebench.results.record import EnvironmentPart
+from posebench.results.record_files import read_model
 from posebench.timing.gpu import GpuDuring, GpuState
 from posebench.timing.machine import CpuState
 from posebench.timing.memory import Memory
@@ -232,13 +232,4 @@ def write_timing(record: TimingRecord, path: Path) -> Path:
 
 def read_timing(path: Path) -> TimingRecord:
     """Read a timing record; raises `DataMissingError`, or `DataDamagedError` naming the first field that is wrong."""
-    try:
-        return TimingRecord.model_validate_json(path.read_bytes())
-    except FileNotFoundError as error:
-        raise DataMissingError(f"There is no timing record {path}.") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise DataDamagedError(
-            f"The timing record {path} is not valid: {field or 'the whole'}: {first['msg']}."
-        ) from error
+    return read_model(TimingRecord, path, "timing record")
