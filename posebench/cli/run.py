@@ -88,7 +88,7 @@ def run(
         if adapter.generated and not is_prepared(adapter):
             prepare_dataset(adapter.name, None, lambda done, total: report("prepare", done, total))
         from posebench.results.api import describe_motions, evaluate_beside
-        from posebench.results.record import record_json, write_record
+        from posebench.results.record import record_json, record_value, write_record
 
         # First: a file of weights that has no such prompt is refused before the long part.
         prompts = describe_motions(
@@ -105,7 +105,7 @@ def run(
     if output is not None:
         write_record(records_made[0], output)
     if as_json and prompts is not None:
-        print_json({**records_made[0].model_dump(mode="json"), "prompts": prompts.to_json()})
+        print_json({**record_value(records_made[0]), "prompts": prompts.to_json()})
     elif as_json:
         print(record_json(records_made[0]), end="")
     else:

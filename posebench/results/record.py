@@ -261,13 +261,19 @@ def record_schema() -> dict[str, Any]:
     return Record.model_json_schema()
 
 
-def record_json(record: Record) -> str:
-    """The JSON text of a record: indented, but one line a sequence so that files stay readable and diffs small."""
+def record_value(record: Record) -> dict[str, Any]:
+    """A record as plain values; a sequence without counts of its hypotheses has no key for them."""
     value = record.model_dump(mode="json")
-    rows = value.pop("sequences")
-    for row in rows:
+    for row in value["sequences"]:
         if row["observed"] is None:
             del row["observed"]
+    return value
+
+
+def record_json(record: Record) -> str:
+    """The JSON text of a record: indented, but one line a sequence so that files stay readable and diffs small."""
+    value = record_value(record)
+    rows = value.pop("sequences")
     head = json.dumps(value, indent=1, allow_nan=False)
     body = ",\n  ".join(json.dumps(row, allow_nan=False) for row in rows)
     return f'{head[:-2]},\n "sequences": [\n  {body}\n ]\n}}\n'
