@@ -70,7 +70,7 @@ def complete_all(prior: Prior, parts: Sequence[Partial], report: Any = None) -> 
                 inputs = _inputs(prior, parts, batch, maps)
                 completed = prior.module.complete(inputs, known.to(prior.device))
                 poses = prior.checked(completed, (size, prior.hypotheses, prior.window), "completed")
-                for window, made in zip(real, poses, strict=False):
+                for window, made in zip(real, poses[: len(real)], strict=True):
                     found[window.part][:, window.places] = made[:, window.rows]
                 done += len(real)
                 if report:

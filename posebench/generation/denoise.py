@@ -150,7 +150,8 @@ def denoise_all(
             )
             made = prior.module.denoise(torch.from_numpy(shown).to(prior.device), deviation, streams)
             drawn = prior.checked(made, (size, prior.hypotheses, prior.window), "restored")
-            for (number, _, _, outputs), mean in zip(real, drawn.mean(axis=1, dtype=np.float64), strict=False):
+            means = drawn[: len(real)].mean(axis=1, dtype=np.float64)
+            for (number, _, _, outputs), mean in zip(real, means, strict=True):
                 kept = outputs >= 0
                 restored[number][outputs[kept]] = mean[kept]
             if progress:
