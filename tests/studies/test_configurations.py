@@ -101,7 +101,7 @@ def test_every_ablation_has_the_same_budget_data_and_recipe(study: Study) -> Non
         assert all(config.lifter.config[size] == full.lifter.config[size] for size in sizes), tag
     bundled = load_config(find_config(OPEN)).lifter
     assert full.lifter.arch == bundled.arch
-    assert full.lifter.config == bundled.config | {"depth": 2}
+    assert full.lifter.config == bundled.config | {"dim": 32, "depth": 2, "heads": 2, "prompt_dim": 32}
     assert "5,000,832" in study.summary
 
 
@@ -133,12 +133,12 @@ def test_without_a_prompt_but_with_its_parameters(study: Study) -> None:
     full = study.configurations[study.row(study.reference).configurations[0]]
     own = {"tag", "summary", "lifter"}
     assert wide.model_dump(exclude=own) == narrow.model_dump(exclude=own)
-    assert wide.lifter.config == narrow.lifter.config | {"dim": 92}
-    widths = range(64, 129, wide.lifter.config["heads"])
+    assert wide.lifter.config == narrow.lifter.config | {"dim": 48}
+    widths = range(32, 65, wide.lifter.config["heads"])
     goal = parameters(full)
-    assert goal == 325_675
-    assert min(widths, key=lambda dim: abs(parameters(narrow, dim=dim) - goal)) == 92
-    assert parameters(wide) == 315_306
+    assert goal == 85_675
+    assert min(widths, key=lambda dim: abs(parameters(narrow, dim=dim) - goal)) == 48
+    assert parameters(wide) == 88_618
 
 
 def test_seeds_of_a_row_differ_in_nothing_else(study: Study) -> None:
