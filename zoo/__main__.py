@@ -17,6 +17,17 @@ which = partial(
     click.argument, "which", metavar="TAG|CONFIG.yaml", help="A tag with a configuration in zoo/configs, or a file."
 )
 out = partial(click.option, "--out", type=options.PATH, help="Run folder; runs/TAG if left out.")
+runs_of = partial(
+    click.option,
+    "--runs",
+    type=options.PATH,
+    default=Path("runs"),
+    help="Folder of the run folders that `train` wrote.",
+)
+results = partial(
+    click.option, *("--dir", "folder"), type=options.PATH, default=Path("leaderboards/studies"),
+    help="Folder of the studies' results.",
+)  # fmt: skip
 device = partial(options.device, type=click.Choice(["auto", "cpu", "cuda"]), help="Where to compute.")
 
 
@@ -84,12 +95,10 @@ def publish(which: str, out: Path | None) -> None:
 
 @app.command()
 @click.argument("name", metavar="STUDY", help="A study of zoo/studies.")
-@click.option("--runs", type=options.PATH, default=Path("runs"), help="Folder of the run folders that `train` wrote.")
+@runs_of()
 @click.option("--tables", is_flag=True, help="Evaluate nothing: pages from the records there are.")
 @click.option("--check", is_flag=True, help="Evaluate and write nothing: exit 1 when pages and records disagree.")
-@click.option(
-    "--dir", "folder", type=options.PATH, default=Path("leaderboards/studies"), help="Folder of the studies' results."
-)
+@results()
 @device(help="Where to evaluate.")
 def study(name: str, runs: Path, tables: bool, check: bool, folder: Path, device: str) -> None:
     """Evaluate a study's finished runs, through any number of interruptions, and write its records and pages."""
@@ -116,9 +125,7 @@ def study(name: str, runs: Path, tables: bool, check: bool, folder: Path, device
 @click.argument("name", metavar="STUDY", default="transfer", help="A study of transfer in zoo/studies.")
 @click.option("--tables", is_flag=True, help="Evaluate nothing: the page from the records there are.")
 @click.option("--check", is_flag=True, help="Evaluate and write nothing: exit 1 when page and records disagree.")
-@click.option(
-    "--dir", "folder", type=options.PATH, default=Path("leaderboards/studies"), help="Folder of the studies' results."
-)
+@results()
 @device(help="Where to evaluate.")
 def transfer(name: str, tables: bool, check: bool, folder: Path, device: str) -> None:
     """Evaluate published lifters under other cameras and actions, through any number of interruptions, and write the page."""
@@ -136,6 +143,34 @@ def transfer(name: str, tables: bool, check: bool, folder: Path, device: str) ->
     if not tables:
         with Reporter() as reporter:
             evaluate_transfer(chosen, own, device, reporter)
+    note(f"wrote {page.build(chosen, own)}")
+
+
+@app.command()
+@click.argument("name", metavar="SEARCH", default="dreampose3d_search", help="A search of zoo/studies.")
+@runs_of()
+@click.option("--tables", is_flag=True, help="Validate nothing: the page from the cards there are.")
+@click.option("--check", is_flag=True, help="Validate and write nothing: exit 1 when page and cards disagree.")
+@results()
+@device(help="Where to validate.")
+def search(name: str, runs: Path, tables: bool, check: bool, folder: Path, device: str) -> None:
+    """Gather what a search's trials reached on the validation subjects, and write the page."""
+    from posebench.datasets.library import ensure_writable
+    from zoo.studies import search_page as page
+    from zoo.studies.search import load_search
+    from zoo.training.progress import Reporter
+
+    chosen, own = load_search(name), folder / name
+    if check:
+        click.echo(f"The page of {name} agrees with its {page.check(chosen, own)} cards.")
+        return
+    ensure_writable(own)
+    if not tables:
+        from zoo.studies.search_make import copy_cards, sample
+
+        with Reporter() as reporter:
+            copy_cards(chosen, runs, own, reporter)
+            sample(chosen, own, device, reporter)
     note(f"wrote {page.build(chosen, own)}")
 
 

@@ -156,4 +156,6 @@ def load_study(name: str) -> Study:
         raise DataMissingError(f"There is no study {name!r}; there are: {names}.")
     if "comparisons" in (value := read_mapping(path, "study")):
         raise UsageError(f"{name} is a study of transfer: run `python -m zoo transfer`.")
+    if "trials" in value:
+        raise UsageError(f"{name} is a search: run `python -m zoo search {name}`.")
     return validated(Study, {"name": name, **value}, f"study {path.name}")

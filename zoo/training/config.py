@@ -16,8 +16,8 @@ from posebench.registry.resolve import resolve_model
 from zoo.vocabulary import ACTIONS
 
 CONFIGS = Path(__file__).parents[1] / "configs"
-#: Folder in it of what studies compare.
-ABLATIONS = "ablations"
+#: Folders in it of what studies compare, and of what a search tried.
+ABLATIONS, SEARCH = "ablations", "search"
 #: How many configurations one may stand on.
 MOST_BASES = 3
 #: Keys that a configuration has of its own: what it is called and what it is.
@@ -228,7 +228,7 @@ def find_config(name_or_path: str) -> Path:
 
 
 def _bundled(tag: str) -> Path | None:
-    places = (folder / f"{tag}.yaml" for folder in (CONFIGS, CONFIGS / ABLATIONS))
+    places = (folder / f"{tag}.yaml" for folder in (CONFIGS, CONFIGS / ABLATIONS, CONFIGS / SEARCH))
     return next((place for place in places if place.is_file()), None)
 
 
