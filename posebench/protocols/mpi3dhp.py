@@ -50,7 +50,7 @@ OFFICIAL = Scoring(
     averaging="clips",
     group_weights=(),
     metrics=("mpjpe", "pck150", "auc", *BY_GROUP),
-    aggregates=("p-agg",),
+    aggregates=("p-agg", "j-agg", "p-best", "j-best"),
 )
 
 UNIVERSAL = replace(OFFICIAL, rule="official-univ", truth="univ_annot3")
