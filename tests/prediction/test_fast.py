@@ -30,6 +30,7 @@ from posebench.results.record import settings_words, write_record
 from posebench.seeding import torch_generator
 from zoo.blocks.diffusion import sample_poses
 from zoo.lifters.d3dp import D3DP
+from zoo.lifters.dreampose3d import DreamPose3D
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
@@ -62,7 +63,8 @@ def small(name: str, **config: Any) -> LoadedLifter:
 
 @pytest.mark.usefixtures("bfloat16")
 def test_the_choice_follows_lifter_and_device() -> None:
-    assert choose_fast(small("d3dp"), CPU, "fp32") == FastPlan(early_steps=True, graphs=False)
+    for name in ("d3dp", "dreampose3d"):
+        assert choose_fast(small(name, steps=2), CPU, "fp32") == FastPlan(early_steps=True, graphs=False)
     # The last step is the only one, and a fast run of it would be a plain one.
     for lifter in (small("d3dp", steps=1), small("mixste"), small("videopose3d"), small("heatmap_diffusion")):
         assert choose_fast(lifter, CPU, "fp32") == PLAIN
@@ -115,9 +117,10 @@ def inputs(early: torch.dtype | None = None) -> LifterInputs:
 
 
 @torch.inference_mode()
-def test_d3dp_heeds_it_and_a_single_step_is_the_last() -> None:
+@pytest.mark.parametrize("made", [D3DP, DreamPose3D])
+def test_they_heed_it_and_a_single_step_is_the_last(made: type[D3DP] | type[DreamPose3D]) -> None:
     torch.manual_seed(0)
-    lifter = D3DP(frames=9, dim=32, depth=2, heads=4, hypotheses=3, steps=3).eval()
+    lifter = made(frames=9, dim=32, depth=2, heads=4, hypotheses=3, steps=3).eval()
     exact, near = lifter.lift(inputs()), lifter.lift(inputs(torch.bfloat16))
     assert near.dtype == torch.float32
     assert 0 < (near - exact).abs().max() < 0.02 * exact.abs().max()

@@ -203,7 +203,9 @@ class DreamPose3D(nn.Module):
         """(batch, hypotheses, window, 17, 3), root-relative camera mm, of the last step."""
         condition = self.condition(self.normalise(inputs.keypoints, inputs.image_size))
         shape = (self.hypotheses, *inputs.keypoints.shape[1:3], 3)
-        poses = sample_poses(partial(self.denoise, condition), lambda: inputs.noise(*shape), self.steps)
+        poses = sample_poses(
+            partial(self.denoise, condition), lambda: inputs.noise(*shape), self.steps, inputs.early_steps
+        )
         return poses * MILLIMETRES
 
     def describe(self, inputs: LifterInputs) -> Described:

@@ -14,4 +14,4 @@ INFERRED = ("learned", "clip")
 def spec(config: dict[str, Any]) -> LifterSpec:
     """As D3DP: chunks, all frames returned; whether a step takes the mean with its mirror image says `flip`."""
     describes = config.get("prompt", "learned") in INFERRED
-    return replace(mixste.spec(config), flips_itself=True, samples=True, describes=describes)
+    return replace(mixste.spec(config), flips_itself=True, samples=True, early_steps=True, describes=describes)
