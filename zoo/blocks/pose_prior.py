@@ -44,7 +44,7 @@ class TimedLayer(nn.Module):
         self.perceptron = nn.Sequential(nn.Linear(dim, dim), nn.SiLU(), nn.Dropout(dropout), nn.Linear(dim, dim))
 
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
-        """(batch, dim) and (batch, dim)."""
+        """(batch, dim) and (batch or 1, dim)."""
         scale, shift = self.modulate(time).chunk(2, dim=-1)
         added: Tensor = self.perceptron(self.norm(x) * (1 + scale) + shift)
         return x + added
@@ -122,7 +122,7 @@ class PosePrior(nn.Module):
         return torch.cat([torch.zeros_like(joints[..., :1, :]), joints], dim=-2)
 
     def forward(self, noisy: Tensor, time: Tensor) -> Tensor:
-        """What noisy poses (batch, frames, 16, 3) of times (batch,) would be without their noise.
+        """What noisy poses (batch, frames, 16, 3) of times (batch,), or of one time (1,), would be without their noise.
 
         That is (noisy - sqrt(1 - a) noise) / sqrt(a), taken together so that it is no small difference of large numbers.
         """

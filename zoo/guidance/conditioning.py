@@ -45,7 +45,7 @@ def sample_given(
         share = left[time]
         with torch.enable_grad():
             now = x.detach().flatten(0, 1).requires_grad_(True)
-            clean = prior(now, torch.full((len(now),), time, device=x.device))
+            clean = prior(now, torch.full((1,), time, device=x.device))
 
         def spread(vector: Tensor, clean: Tensor = clean, now: Tensor = now, share: float = share) -> Tensor:
             (product,) = torch.autograd.grad(clean, now, vector, retain_graph=True)

@@ -9,15 +9,20 @@ joint of every sample has its own, and nothing but the maps is kept.
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+#: Weights of cells that are drawn together: what fits the caches is written and read again without waiting for memory.
+ROOM = 2**17
 #: Least share of a map's largest value: beneath it is noise, and a logarithm without end.
 FLOOR = 1e-8
 #: The same of what a blurred map has about a place, which may be far away.
 LEAST_MASS = 1e-30
+#: Weights beneath this power of e are nothing beside that, and processors are slow at numbers that are nearly none.
+LEAST_EXPONENT = -80.0
 #: Deviation in cells of the narrowest Gaussian that sums over cells still follow.
 SHARPEST = 0.5
 
@@ -102,46 +107,37 @@ class HeatmapEvidence:
         """Width and height of a cell in pixels, (n, 2)."""
         return (self.crop[:, 2:] - self.crop[:, :2]) / self.crop.new_tensor(self.maps.shape[:1:-1])
 
-    def log_density(self, pixels: Tensor, deviation: Tensor) -> Tensor:
-        """Logarithm (n, m, joints) of the maps, blurred by deviations (n, m, joints) in pixels, at pixels (n, m, joints, 2).
+    def slope(self, pixels: Tensor, deviation: Tensor) -> Tensor:
+        """Gradient (n, m, joints, 2) by pixels of the logarithm of the maps, blurred by deviations (n, m, joints) in pixels.
 
-        Far from all mass it falls with the square of the distance, so a joint outside of a map is drawn back. Beneath a cell
-        there is little to blur: there the map's own logarithm, bilinear between the middles of cells, takes over by and by.
-        A joint without evidence has 0.
+        Of a blurred map it is the way to the mean of what is nearby, divided by the square of the blur. Far from all mass it
+        grows with the distance, so a joint outside of a map is drawn back. Beneath a cell there is little to blur: there the
+        map's own logarithm, bilinear between the middles of cells, takes over by and by. A joint without evidence has 0.
         """
-        place, blur = self._in_cells(pixels, deviation)
-        across, down, left_out = self._kernels(place, blur)
-        mass = (down * (across @ self._maps.transpose(-2, -1))).sum(-1)
-        area = math.tau * blur.clamp(min=SHARPEST).prod(-1)
-        blurred = mass.clamp(min=LEAST_MASS).log() - left_out - area.log()
-        sharp = (1 - blur.square().mean(-1)).clamp(min=0)
-        density = _by_joint_last(sharp * self._read(place) + (1 - sharp) * blurred, len(pixels))
-        return torch.where(self.weight[:, None] > 0, density, torch.zeros_like(density))
+        place, blur = self._in_cells(pixels.detach(), deviation)
+        middle = self._about(place, blur)
+        there = torch.stack([axis.beside for axis in middle], dim=-1)
+        slope = there / blur.clamp(min=SHARPEST).square()
+        sharp = (1 - blur.square().mean(-1, keepdim=True)).clamp(min=0)
+        if sharp.any():
+            slope = sharp * self._read_slope(place) + (1 - sharp) * slope
+        slope = _by_joint_last(slope, len(pixels)) / self.cell[:, None, None]
+        return torch.where(self.weight[:, None, :, None] > 0, slope, torch.zeros_like(slope))
 
     def nearby(self, pixels: Tensor, deviation: Tensor) -> Nearby:
         """Where joints are that are known up to deviations (n, m, joints) about pixels (n, m, joints, 2).
 
-        A deviation beneath `SHARPEST` cells counts as that: nothing finer can be summed over cells.
+        A deviation beneath `SHARPEST` cells counts as that: nothing finer can be summed over cells. Where a map has
+        nothing, a place stays and is as uncertain as it was.
         """
         place, blur = self._in_cells(pixels.detach(), deviation)
-        across, down, _ = self._kernels(place, blur)
-        # Shares of the columns and of the rows in what is nearby.
-        shares = (down @ self._maps) * across, (across @ self._maps.transpose(-2, -1)) * down
-        means, variances = [], []
-        for axis, share in enumerate(shares):
-            beside = _middles(share.shape[-1], place.device) - place[..., axis, None]
-            total = share.sum(-1)
-            known = total > LEAST_MASS
-            total = total.clamp(min=LEAST_MASS)
-            mean = (share * beside).sum(-1) / total
-            wide = blur[..., axis].clamp(min=SHARPEST).square()
-            means.append(_by_joint_last(mean, len(pixels)))
-            # Where there is nothing, the place is as uncertain as it was.
-            square = torch.where(known, (share * beside.square()).sum(-1) / total - mean.square(), wide)
-            variances.append(_by_joint_last(square.clamp(min=0), len(pixels)))
+        middle = self._about(place, blur)
+        wide = blur.clamp(min=SHARPEST).square()
+        moved = torch.stack([torch.where(axis.known, axis.beside, 0.0) for axis in middle], dim=-1)
+        spread = [torch.where(axis.known, axis.variance, wide[..., way]) for way, axis in enumerate(middle)]
         cell = self.cell[:, None, None]
-        variance = (torch.stack(variances, dim=-1) * cell.square()).mean(-1)
-        return Nearby(pixels.detach() + torch.stack(means, dim=-1) * cell, variance)
+        variance = (_by_joint_last(torch.stack(spread, dim=-1), len(pixels)) * cell.square()).mean(-1)
+        return Nearby(pixels.detach() + _by_joint_last(moved, len(pixels)) * cell, variance)
 
     @property
     def _maps(self) -> Tensor:
@@ -157,26 +153,69 @@ class HeatmapEvidence:
         place = ((pixels - self.crop[:, None, None, :2]) / cell).transpose(1, 2).flatten(0, 1)
         return place, (deviation[..., None] / cell).transpose(1, 2).flatten(0, 1)
 
-    def _kernels(self, place: Tensor, blur: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Gaussian weights of columns (n * joints, m, width) and rows (..., height), the nearest 1; what that left out."""
-        weights, left_out = [], torch.zeros_like(place[..., 0])
-        for axis, size in enumerate(self.maps.shape[:1:-1]):
-            beside = _middles(size, place.device) - place[..., axis, None]
-            apart = 0.5 * (beside / blur[..., axis, None].clamp(min=SHARPEST)).square()
-            # Else nothing would be left of the sum far outside of the map.
-            nearest = apart.amin(-1)
-            weights.append(torch.exp(nearest[..., None] - apart))
-            left_out = left_out + nearest
-        return weights[0], weights[1], left_out
-
-    def _read(self, place: Tensor) -> Tensor:
-        """Logarithm (n * joints, m) of the maps themselves."""
-        # NaN, or a place whose number no integer holds, would be read from memory that is not the map's.
-        grid = (2 * place / place.new_tensor(self.maps.shape[:1:-1]) - 1).nan_to_num().clamp(-2, 2)
-        read = functional.grid_sample(
-            self._logarithms, grid[:, :, None], mode="bilinear", padding_mode="border", align_corners=False
+    def _about(self, place: Tensor, blur: Tensor) -> tuple["_Axis", "_Axis"]:
+        """What the maps have about places, across and down."""
+        together = max(1, ROOM // (len(place) * max(self.maps.shape[2:])))
+        parts = [
+            self._about_some(*some) for some in zip(place.split(together, 1), blur.split(together, 1), strict=True)
+        ]
+        across, down = (
+            _Axis(*(torch.cat(pieces, dim=1) for pieces in zip(*way, strict=True))) for way in zip(*parts, strict=True)
         )
-        return read[:, 0, :, 0]
+        return across, down
+
+    def _about_some(self, place: Tensor, blur: Tensor) -> tuple["_Axis", "_Axis"]:
+        (columns, left), (rows, above) = (
+            _kernel(place[..., axis], blur[..., axis], size) for axis, size in enumerate(self.maps.shape[:1:-1])
+        )
+        # Shares of the columns and of the rows in what is nearby.
+        across = (rows @ self._maps).mul_(columns)
+        down = (columns @ self._maps.transpose(-2, -1)).mul_(rows)
+        return _axis(across, place[..., 0], left), _axis(down, place[..., 1], above)
+
+    def _read_slope(self, place: Tensor) -> Tensor:
+        """Gradient (n * joints, m, 2) in cells of the logarithm of the maps themselves."""
+        with torch.enable_grad():
+            varied = place.detach().requires_grad_(True)
+            # NaN, or a place whose number no integer holds, would be read from memory that is not the map's.
+            grid = (2 * varied / varied.new_tensor(self.maps.shape[:1:-1]) - 1).nan_to_num().clamp(-2, 2)
+            read = functional.grid_sample(
+                self._logarithms, grid[:, :, None], mode="bilinear", padding_mode="border", align_corners=False
+            )
+            (slope,) = torch.autograd.grad(read.sum(), varied)
+        return slope
+
+
+class _Axis(NamedTuple):
+    """Along one axis of the maps, in cells, each (n * joints, m)."""
+
+    beside: Tensor
+    """From a place to the mean of what is nearby; to the nearest cell where that is nothing."""
+    variance: Tensor
+    known: Tensor
+
+
+def _kernel(place: Tensor, blur: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Gaussian weights (n * joints, m, size) of cells, the nearest 1, and the way (n * joints, m) to the nearest."""
+    nearest = place.floor().clamp(0, size - 1) + 0.5 - place
+    narrow = (math.sqrt(0.5) / blur.clamp(min=SHARPEST))[..., None]
+    apart = (_middles(size, place.device) - place[..., None]).mul_(narrow)
+    # Without the nearest nothing would be left of the sum far outside of the map.
+    exponent = torch.addcmul((nearest[..., None] * narrow).square(), apart, apart, value=-1, out=apart)
+    return exponent.clamp_(min=LEAST_EXPONENT).exp_(), nearest
+
+
+def _axis(share: Tensor, place: Tensor, nearest: Tensor) -> _Axis:
+    """Of shares (n * joints, m, cells)."""
+    # Moments about the middle of the axis, where numbers are small.
+    cells = share.shape[-1]
+    middles = _middles(cells, share.device) - cells / 2
+    total, first, second = share.sum(-1), share @ middles, share @ middles.square()
+    known = total > LEAST_MASS
+    total = total.clamp(min=LEAST_MASS)
+    mean = first / total
+    variance = (second / total - mean.square()).clamp(min=0)
+    return _Axis(torch.where(known, mean + cells / 2 - place, nearest), variance, known)
 
 
 def _middles(cells: int, device: torch.device) -> Tensor:
@@ -184,5 +223,5 @@ def _middles(cells: int, device: torch.device) -> Tensor:
 
 
 def _by_joint_last(values: Tensor, n: int) -> Tensor:
-    """(n * joints, m) to (n, m, joints)."""
-    return values.view(n, -1, values.shape[-1]).transpose(1, 2)
+    """(n * joints, m, 2) to (n, m, joints, 2)."""
+    return values.unflatten(0, (n, -1)).transpose(1, 2)

@@ -87,7 +87,8 @@ def sample(
         share = left[time]
         with torch.set_grad_enabled(steered and guidance.through_network):
             noisy = x.detach().flatten(0, 1).requires_grad_(torch.is_grad_enabled())
-            clean = prior(noisy, torch.full((len(noisy),), time, device=x.device))
+            # One time for all: what the layers make of it is made once.
+            clean = prior(noisy, torch.full((1,), time, device=x.device))
         estimate = clean.detach().clamp(-BOUND, BOUND).view(x.shape)
         if steered:
             slope = torch.zeros_like(estimate)

@@ -47,12 +47,12 @@ class Steering:
         poses, metres = by_frame(self.prior.outward(estimate)), self._metres(error)
         # Where a pose stands is solved for the estimate as it is, and then held.
         roots = self._solve(poses, metres, ROUNDS)
-        deviation = self._pixels(roots, metres)
+        deviation, evidence = self._pixels(roots, metres), self.seen.evidence
         with torch.enable_grad():
             varied = estimate.detach().requires_grad_(True)
-            points = by_frame(self.prior.outward(varied)) + roots[..., None, :]
-            density = self.seen.evidence.log_density(project(points, self.seen.lens), deviation)
-            (slope,) = torch.autograd.grad((self.seen.evidence.weight[:, None] * density).sum(), varied)
+            pixels = project(by_frame(self.prior.outward(varied)) + roots[..., None, :], self.seen.lens)
+            pull = evidence.weight[:, None, :, None] * evidence.slope(pixels, deviation)
+            (slope,) = torch.autograd.grad(pixels, varied, pull)
         return slope
 
     def roots(self, poses: Tensor) -> Tensor:
