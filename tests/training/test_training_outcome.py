@@ -20,7 +20,7 @@ from posebench.results.environment import posebench_version
 from zoo import __main__ as command_line
 from zoo.lifters.videopose3d import VideoPose3D
 from zoo.training.config import load_config
-from zoo.training.export import publish
+from zoo.training.export import NOTES, ZOO, publish
 from zoo.training.loop import Training
 from zoo.training.stores import TrainingStore
 from zoo.training.validate import read_validation, validate
@@ -118,6 +118,15 @@ def test_publishing_copies_weights_and_card(
     assert hash_file(weights) == hash_file(finished[1] / weights.name)
     assert weights == tmp_path / "zoo" / "weights" / "videopose3d.tiny.safetensors"
     assert card == tmp_path / "zoo" / "cards" / "videopose3d.tiny.md"
+    own = finished[1] / card.name
+    assert card.read_text() == own.read_text()
+    notes = tmp_path / "zoo" / "cards" / "notes" / card.name
+    notes.parent.mkdir()
+    notes.write_text("## Discussion\n\nIt sways.\n")
+    publish(config, finished[1], tmp_path / "zoo")
+    assert card.read_text() == f"{own.read_text()}\n## Discussion\n\nIt sways.\n"
+    notes.unlink()
+    publish(config, finished[1], tmp_path / "zoo")
     with pytest.raises(DataMissingError, match="not finished"):
         publish(config, tmp_path, tmp_path / "zoo")
     other = config.model_copy(update={"steps": 99, "seed": 7})
@@ -125,7 +134,6 @@ def test_publishing_copies_weights_and_card(
         UsageError, match=r"do not say that they were trained by the configuration videopose3d\.tiny as it"
     ):
         publish(other, finished[1], tmp_path / "other")
-    own = finished[1] / card.name
     for wrong in (
         card.read_text().replace(config.hash, other.hash),
         card.read_text().replace(hash_file(weights), "0" * 64),
@@ -138,6 +146,14 @@ def test_publishing_copies_weights_and_card(
     with pytest.raises(UsageError, match="bytes"):
         publish(config, finished[1], tmp_path / "other")
     assert not (tmp_path / "other").exists()
+
+
+def test_bundled_cards_end_with_their_notes() -> None:
+    notes = list((ZOO / "cards" / NOTES).glob("*.md"))
+    assert notes
+    for path in notes:
+        card = (ZOO / "cards" / path.name).read_text()
+        assert card.endswith("\n\n" + path.read_text())
 
 
 def test_weights_of_a_run_inherit_nothing_of_a_tag(finished: tuple[Path, Path]) -> None:

@@ -18,6 +18,8 @@ from zoo.training.plots import CURVE, METRICS
 
 ZOO = Path(__file__).parents[1]
 
+#: Folder beside the cards of what a person says of weights; the end of the published card.
+NOTES = "notes"
 #: The repository takes no larger file.
 LARGEST = 4_000_000
 
@@ -66,7 +68,7 @@ def export(training: Training) -> Path:
 
 
 def publish(config: TrainingConfig, folder: Path, target: Path = ZOO) -> list[Path]:
-    """Copy a run's weights and card into the package; returns where they lie.
+    """Copy a run's weights, and its card with what `cards/notes` says of them, into the package; returns where they lie.
 
     Raises `DataMissingError` for a run that is not finished, and `UsageError` for weights or a card that do not name
     this very configuration, or weights over the repository's limit.
@@ -81,8 +83,11 @@ def publish(config: TrainingConfig, folder: Path, target: Path = ZOO) -> list[Pa
     verify_card(config, card.read_text(encoding="utf-8"), hash_file(weights))
     if (size := weights.stat().st_size) > LARGEST:
         raise UsageError(f"{weights.name} has {size} bytes and the repository takes {LARGEST}; train a smaller lifter.")
-    copies = [(weights, target / "weights" / weights.name), (card, target / "cards" / card.name)]
-    for source, destination in copies:
+    published = target / "weights" / weights.name, target / "cards" / card.name
+    for destination in published:
         destination.parent.mkdir(parents=True, exist_ok=True)
-        replace_whole(destination, lambda part, source=source: shutil.copyfile(source, part))  # type: ignore[misc]
-    return [destination for _, destination in copies]
+    replace_whole(published[0], lambda part: shutil.copyfile(weights, part))
+    notes = target / "cards" / NOTES / card.name
+    discussed = f"\n{notes.read_text(encoding='utf-8')}" if notes.is_file() else ""
+    write_text(published[1], card.read_text(encoding="utf-8") + discussed)
+    return list(published)
