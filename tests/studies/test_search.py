@@ -27,16 +27,16 @@ def bundled() -> Search:
 
 
 def test_trials_change_one_thing_each(bundled: Search) -> None:
-    first, *others = bundled.configurations.values()
-    frames = {config.steps * config.batch_size for config in bundled.configurations.values()}
-    assert frames == {1500 * 32}
+    found = bundled.configurations
+    assert {config.steps * config.batch_size for config in found.values()} == {1500 * 32}
     own = {"tag", "summary"}
-    base = first.model_dump(exclude=own)
-    for config in others:
-        value = config.model_dump(exclude=own)
+    for trial in bundled.trials[1:]:
+        config, against = found[trial.configuration], found[bundled.against(trial)]
+        base, value = against.model_dump(exclude=own), config.model_dump(exclude=own)
         changed = {key for key in base if value[key] != base[key]}
-        assert len(changed - {"steps", "warmup_steps", "validate_every"}) == 1, config.tag
-    assert len({config.hash for config in bundled.configurations.values()}) == len(bundled.trials)
+        size = {"lifter"} if "at the size of the bundled" in trial.what else set()
+        assert len(changed - {"steps", "warmup_steps", "validate_every"} - size) == 1, config.tag
+    assert len({config.hash for config in found.values()}) == len(bundled.trials)
 
 
 def test_every_configuration_of_a_search_stands_in_it(bundled: Search) -> None:
@@ -62,8 +62,9 @@ def searched(**sampling: Any) -> Search:
     trials = [
         {"configuration": "dreampose3d.search_base", "asks": "reference", "what": "as it is"},
         {"configuration": "dreampose3d.search_data_no_cmu", "asks": "data mix", "what": "no CMU"},
-        {"configuration": "dreampose3d.search_dim_64", "asks": "capacity", "what": "64 channels"},
-    ]
+        {"configuration": "dreampose3d.search_dim_64", "asks": "capacity", "what": "64 channels",
+         "against": "dreampose3d.search_data_no_cmu"},
+    ]  # fmt: skip
     return Search.model_validate({"name": "s", "title": "T", "summary": "S.", "trials": trials, **sampling})
 
 
@@ -74,10 +75,13 @@ def test_a_difference_is_over_what_both_have() -> None:
     }
     lines = render(searched(), cards, None).splitlines()
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("|")]
-    assert cells[0] == ["asks", "change", "parameters", "minutes", "difference", "cmu/gt", "hdm05/gt", "procedural/gt"]
-    assert cells[2] == ["reference", "as it is", "1,234", "5", "–", "10.0", "50.0", "60.0"]
-    assert cells[3] == ["data mix", "no CMU", "1,234", "–", "-1.5", "–", "49.0", "58.0"]
-    assert cells[4] == ["capacity", "64 channels", "–", "–", "not trained yet", "–", "–", "–"]
+    labels = ["cmu/gt", "hdm05/gt", "procedural/gt"]
+    assert cells[0] == ["trial", "asks", "change", "than", "difference", *labels, "parameters", "minutes"]
+    assert cells[2] == ["base", "reference", "as it is", "–", "–", "10.0", "50.0", "60.0", "1,234", "5"]
+    assert cells[3] == ["data_no_cmu", "data mix", "no CMU", "base", "-1.5", "–", "49.0", "58.0", "1,234", "–"]
+    assert cells[4] == ["dim_64", "capacity", "64 channels", "data_no_cmu", "not trained yet", *"–––––"]
+    cards["dreampose3d.search_dim_64"] = found(9876, 9.0, hdm05_gt=48.0, procedural_gt=60.0)
+    assert "| data_no_cmu | +0.5 " in " ".join(render(searched(), cards, None).splitlines()[-1].split())
 
 
 def test_hypotheses_and_steps_are_shown() -> None:

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 from posebench.errors import CheckFailedError, DataMissingError, UsageError
 from posebench.registry.resolve import resolve_model
@@ -32,11 +32,13 @@ class _Section(BaseModel):
 
 
 class Trial(_Section):
-    """One configuration, what it asks and what is different; the first one of a search is what the others differ from."""
+    """One configuration, what it asks and what is different."""
 
     configuration: str
     asks: str
     what: str
+    against: str | None = None
+    """The trial that it differs from; None for the first of the search."""
 
 
 class Sampling(_Section):
@@ -55,6 +57,17 @@ class Search(_Section):
     summary: str
     trials: Annotated[tuple[Trial, ...], Field(min_length=1)]
     sampling: Sampling | None = None
+
+    @model_validator(mode="after")
+    def _against_trials(self) -> "Search":
+        tags = [trial.configuration for trial in self.trials]
+        if unknown := [trial.against for trial in self.trials if trial.against not in (None, *tags)]:
+            raise ValueError(f"there is no trial {unknown[0]!r}")
+        return self
+
+    def against(self, trial: Trial) -> str:
+        """The tag that a trial is compared with; the first trial's is its own."""
+        return trial.against or self.trials[0].configuration
 
     @cached_property
     def configurations(self) -> dict[str, TrainingConfig]:

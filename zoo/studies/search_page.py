@@ -33,30 +33,34 @@ def _page(search: Search, folder: Path) -> str:
 
 def render(search: Search, found: Mapping[str, Found], sampled: Sampled | None) -> str:
     """The page."""
-    reference = search.trials[0]
-    base = found.get(reference.configuration)
     labels = sorted({label for trial in found.values() for label in trial.errors})
     parts = [
         f"# {search.title}\n\n{search.summary}\n\nMade by `python -m zoo search {search.name} --tables` from the cards in "
         "`cards/` and nothing else. MPJPE in mm on the validation subjects, by data set and 2D source; `difference` is the "
-        f"mean over these less that of `{reference.configuration}`, over those that both have, below 0 where the change "
-        "is for the better. Minutes are of one thread.\n"
+        f"mean over these less that of the trial that `than` names, over those that both have, below 0 where the change is for "
+        "the better. Minutes are of one thread.\n"
     ]
-    headers = ["asks", "change", "parameters", "minutes", "difference", *labels]
-    rows = [_row(trial, found.get(trial.configuration), base, labels) for trial in search.trials]
+    headers = ["trial", "asks", "change", "than", "difference", *labels, "parameters", "minutes"]
+    rows = [_row(search, trial, found, labels) for trial in search.trials]
     parts.append(tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True) + "\n")
     if sampled is not None:
         parts.append(_sampling(sampled))
     return "\n".join(parts)
 
 
-def _row(trial: Trial, found: Found | None, base: Found | None, labels: list[str]) -> list[str]:
-    head = [trial.asks, trial.what]
-    if found is None:
-        return [*head, NOTHING, NOTHING, NOT_TRAINED, *[NOTHING] * len(labels)]
-    cells = [f"{found.errors[label]:.1f}" if label in found.errors else NOTHING for label in labels]
-    minutes = NOTHING if found.minutes is None else f"{found.minutes:.0f}"
-    return [*head, f"{found.parameters:,}", minutes, _difference(found, base), *cells]
+def _row(search: Search, trial: Trial, found: Mapping[str, Found], labels: list[str]) -> list[str]:
+    against, own = search.against(trial), found.get(trial.configuration)
+    than = NOTHING if against == trial.configuration else _short(against)
+    head = [_short(trial.configuration), trial.asks, trial.what, than]
+    if own is None:
+        return [*head, NOT_TRAINED, *[NOTHING] * (len(labels) + 2)]
+    cells = [f"{own.errors[label]:.1f}" if label in own.errors else NOTHING for label in labels]
+    minutes = NOTHING if own.minutes is None else f"{own.minutes:.0f}"
+    return [*head, _difference(own, found.get(against)), *cells, f"{own.parameters:,}", minutes]
+
+
+def _short(tag: str) -> str:
+    return tag.split(".", 1)[-1].removeprefix("search_")
 
 
 def _difference(found: Found, base: Found | None) -> str:
