@@ -59,13 +59,7 @@ class Prior:
         lifter = self.lifter
         return {
             "posebench": posebench_version(),
-            "lifter": {
-                "name": lifter.name,
-                "config": lifter.config,
-                "weights_sha256": lifter.weights.sha256 if lifter.weights else None,
-                "weights_origin": lifter.weights.origin if lifter.weights else None,
-                "code_sha256": lifter.code_sha256,
-            },
+            "lifter": lifter.about(),
             "settings": {"device": self.device.type, "seed": self.seed, **sampling(lifter)},
         }
 

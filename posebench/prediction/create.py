@@ -42,6 +42,16 @@ class LoadedLifter:
         """Hash of the code that its poses depend on, see `posebench.prediction.code_hash`; made when first asked for."""
         return hash_code(self.module, self.tag.entry, self.spec)
 
+    def about(self) -> dict[str, Any]:
+        """Whose poses its poses are, as plain values for a file beside them."""
+        return {
+            "name": self.name,
+            "config": self.config,
+            "weights_sha256": self.weights.sha256 if self.weights else None,
+            "weights_origin": self.weights.origin if self.weights else None,
+            "code_sha256": self.code_sha256,
+        }
+
 
 def build_module(tag: ModelTag, config: dict[str, Any]) -> nn.Module:
     """Call the factory; raises `UsageError` for a configuration it does not take, `LifterContractError` for no lifter."""

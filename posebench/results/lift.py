@@ -219,11 +219,7 @@ def _finish(
     about = {
         "posebench": posebench_version(),
         "lifter": {
-            "name": lifter.name,
-            "config": lifter.config,
-            "weights_sha256": lifter.weights.sha256 if lifter.weights else None,
-            "weights_origin": lifter.weights.origin if lifter.weights else None,
-            "code_sha256": lifter.code_sha256,
+            **lifter.about(),
             "training_fps": lifter.spec.fps,
             "granted": sorted(lifter.spec.privileges),
         },

@@ -19,9 +19,10 @@ from posebench.prediction.create import load_lifter
 from posebench.results.environment import posebench_version
 from zoo import __main__ as command_line
 from zoo.lifters.videopose3d import VideoPose3D
-from zoo.training.config import load_config
+from zoo.training.config import find_config, load_config
 from zoo.training.export import NOTES, ZOO, publish
 from zoo.training.loop import Training
+from zoo.training.origin import verify_card
 from zoo.training.stores import TrainingStore
 from zoo.training.validate import read_validation, validate
 
@@ -148,12 +149,21 @@ def test_publishing_copies_weights_and_card(
     assert not (tmp_path / "other").exists()
 
 
+def test_bundled_weights_are_those_of_the_configurations() -> None:
+    """One command trains them again: the card names the configuration as it is now."""
+    cards = {path.stem: path.read_text() for path in (ZOO / "cards").glob("*.md")}
+    named = {tag: text for tag, text in cards.items() if "- Configuration: sha256" in text}
+    assert len(named) >= 2
+    for tag, text in named.items():
+        verify_card(load_config(find_config(tag)), text, hash_file(ZOO / "weights" / f"{tag}.safetensors"))
+
+
 def test_bundled_cards_end_with_their_notes() -> None:
     notes = list((ZOO / "cards" / NOTES).glob("*.md"))
     assert notes
     for path in notes:
         card = (ZOO / "cards" / path.name).read_text()
-        assert card.endswith("\n\n" + path.read_text())
+        assert card.endswith(f"\n\n{path.read_text()}")
 
 
 def test_weights_of_a_run_inherit_nothing_of_a_tag(finished: tuple[Path, Path]) -> None:
