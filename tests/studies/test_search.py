@@ -76,10 +76,10 @@ def test_a_difference_is_over_what_both_have() -> None:
     lines = render(searched(), cards, None).splitlines()
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("|")]
     labels = ["cmu/gt", "hdm05/gt", "procedural/gt"]
-    assert cells[0] == ["trial", "asks", "change", "than", "difference", *labels, "parameters", "minutes"]
-    assert cells[2] == ["base", "reference", "as it is", "–", "–", "10.0", "50.0", "60.0", "1,234", "5"]
-    assert cells[3] == ["data_no_cmu", "data mix", "no CMU", "base", "-1.5", "–", "49.0", "58.0", "1,234", "–"]
-    assert cells[4] == ["dim_64", "capacity", "64 channels", "data_no_cmu", "not trained yet", *"–––––"]
+    assert cells[0] == ["trial", "asks", "change", "than", "difference", "mean", *labels, "parameters", "minutes"]
+    assert cells[2] == ["base", "reference", "as it is", "–", "–", "40.0", "10.0", "50.0", "60.0", "1,234", "5"]
+    assert cells[3] == ["data_no_cmu", "data mix", "no CMU", "base", "-1.5", "–", "–", "49.0", "58.0", "1,234", "–"]
+    assert cells[4] == ["dim_64", "capacity", "64 channels", "data_no_cmu", "not trained yet", *"––––––"]
     cards["dreampose3d.search_dim_64"] = found(9876, 9.0, hdm05_gt=48.0, procedural_gt=60.0)
     assert "| data_no_cmu | +0.5 " in " ".join(render(searched(), cards, None).splitlines()[-1].split())
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-#: Weights of cells that are drawn together: what fits the caches is written and read again without waiting for memory.
+#: Weights of cells that are drawn together on a CPU: what fits the caches is written and read again without waiting for memory.
 ROOM = 2**17
 #: Least share of a map's largest value: beneath it is noise, and a logarithm without end.
 FLOOR = 1e-8
@@ -155,9 +155,10 @@ class HeatmapEvidence:
 
     def _about(self, place: Tensor, blur: Tensor) -> tuple["_Axis", "_Axis"]:
         """What the maps have about places, across and down."""
-        together = max(1, ROOM // (len(place) * max(self.maps.shape[2:])))
+        some = ROOM // (len(place) * max(self.maps.shape[2:])) if place.device.type == "cpu" else place.shape[1]
+        together = max(1, some)
         parts = [
-            self._about_some(*some) for some in zip(place.split(together, 1), blur.split(together, 1), strict=True)
+            self._about_some(*part) for part in zip(place.split(together, 1), blur.split(together, 1), strict=True)
         ]
         across, down = (
             _Axis(*(torch.cat(pieces, dim=1) for pieces in zip(*way, strict=True))) for way in zip(*parts, strict=True)

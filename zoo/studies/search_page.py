@@ -40,7 +40,7 @@ def render(search: Search, found: Mapping[str, Found], sampled: Sampled | None) 
         f"mean over these less that of the trial that `than` names, over those that both have, below 0 where the change is for "
         "the better. Minutes are of one thread.\n"
     ]
-    headers = ["trial", "asks", "change", "than", "difference", *labels, "parameters", "minutes"]
+    headers = ["trial", "asks", "change", "than", "difference", "mean", *labels, "parameters", "minutes"]
     rows = [_row(search, trial, found, labels) for trial in search.trials]
     parts.append(tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True) + "\n")
     if sampled is not None:
@@ -53,10 +53,11 @@ def _row(search: Search, trial: Trial, found: Mapping[str, Found], labels: list[
     than = NOTHING if against == trial.configuration else _short(against)
     head = [_short(trial.configuration), trial.asks, trial.what, than]
     if own is None:
-        return [*head, NOT_TRAINED, *[NOTHING] * (len(labels) + 2)]
+        return [*head, NOT_TRAINED, *[NOTHING] * (len(labels) + 3)]
     cells = [f"{own.errors[label]:.1f}" if label in own.errors else NOTHING for label in labels]
     minutes = NOTHING if own.minutes is None else f"{own.minutes:.0f}"
-    return [*head, _difference(own, found.get(against)), *cells, f"{own.parameters:,}", minutes]
+    mean = NOTHING if NOTHING in cells else f"{own.mean:.1f}"
+    return [*head, _difference(own, found.get(against)), mean, *cells, f"{own.parameters:,}", minutes]
 
 
 def _short(tag: str) -> str:
