@@ -157,9 +157,8 @@ class HeatmapEvidence:
         """What the maps have about places, across and down."""
         some = ROOM // (len(place) * max(self.maps.shape[2:])) if place.device.type == "cpu" else place.shape[1]
         together = max(1, some)
-        parts = [
-            self._about_some(*part) for part in zip(place.split(together, 1), blur.split(together, 1), strict=True)
-        ]
+        chosen = [slice(first, first + together) for first in range(0, place.shape[1], together)]
+        parts = [self._about_some(place[:, part], blur[:, part]) for part in chosen]
         across, down = (
             _Axis(*(torch.cat(pieces, dim=1) for pieces in zip(*way, strict=True))) for way in zip(*parts, strict=True)
         )
@@ -225,4 +224,4 @@ def _middles(cells: int, device: torch.device) -> Tensor:
 
 def _by_joint_last(values: Tensor, n: int) -> Tensor:
     """(n * joints, m, 2) to (n, m, joints, 2)."""
-    return values.unflatten(0, (n, -1)).transpose(1, 2)
+    return values.view(n, -1, *values.shape[1:]).transpose(1, 2)
