@@ -119,7 +119,8 @@ class HeatmapEvidence:
         there = torch.stack([axis.beside for axis in middle], dim=-1)
         slope = there / blur.clamp(min=SHARPEST).square()
         sharp = (1 - blur.square().mean(-1, keepdim=True)).clamp(min=0)
-        if sharp.any():
+        # Shapes alone say nothing of what is sharp.
+        if sharp.is_meta or sharp.any():
             slope = sharp * self._read_slope(place) + (1 - sharp) * slope
         slope = _by_joint_last(slope, len(pixels)) / self.cell[:, None, None]
         return torch.where(self.weight[:, None, :, None] > 0, slope, torch.zeros_like(slope))
