@@ -147,7 +147,7 @@ def test_guided_hypotheses_in_one_tensor(
     # Products of another shape differ in their last bits, and where two poses are as good a sample can go the other way.
     apart = (found - theirs).abs()
     assert apart.median() < 1e-5
-    assert (apart > 1e-3).float().mean() < 0.02
+    assert (apart > 1e-3).float().mean() < 0.01
     if benchmark.enabled:
         poses = windows * hypotheses * frames / benchmark.stats.stats.median
         benchmark.extra_info["poses a second"] = poses

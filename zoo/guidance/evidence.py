@@ -110,9 +110,10 @@ class HeatmapEvidence:
     def slope(self, pixels: Tensor, deviation: Tensor) -> Tensor:
         """Gradient (n, m, joints, 2) by pixels of the logarithm of the maps, blurred by deviations (n, m, joints) in pixels.
 
-        Of a blurred map it is the way to the mean of what is nearby, divided by the square of the blur. Far from all mass it
-        grows with the distance, so a joint outside of a map is drawn back. Beneath a cell there is little to blur: there the
-        map's own logarithm, bilinear between the middles of cells, takes over by and by. A joint without evidence has 0.
+        Of a blurred map it is the way to the mean of what is nearby, divided by the square of the blur. Where that has
+        less than `LEAST_MASS`, it is the way to the nearest cell: a joint outside of a map is drawn back, one inside
+        stays. Beneath a cell there is little to blur: there the map's own logarithm, bilinear between the middles of
+        cells, takes over by and by. A joint without evidence has 0.
         """
         place, blur = self._in_cells(pixels.detach(), deviation)
         middle = self._about(place, blur)
@@ -208,15 +209,15 @@ def _kernel(place: Tensor, blur: Tensor, size: int) -> tuple[Tensor, Tensor]:
 
 def _axis(share: Tensor, place: Tensor, nearest: Tensor) -> _Axis:
     """Of shares (n * joints, m, cells)."""
-    # Moments about the middle of the axis, where numbers are small.
-    cells = share.shape[-1]
-    middles = _middles(cells, share.device) - cells / 2
-    total, first, second = share.sum(-1), share @ middles, share @ middles.square()
+    # Moments about the place itself: about any other the digits of what is near by would be lost in the distance.
+    beside = _middles(share.shape[-1], share.device) - place[..., None]
+    total = share.sum(-1)
+    first, second = torch.linalg.vecdot(share, beside), torch.linalg.vecdot(share, beside.square_())
     known = total > LEAST_MASS
     total = total.clamp(min=LEAST_MASS)
     mean = first / total
     variance = (second / total - mean.square()).clamp(min=0)
-    return _Axis(torch.where(known, mean + cells / 2 - place, nearest), variance, known)
+    return _Axis(torch.where(known, mean, nearest), variance, known)
 
 
 def _middles(cells: int, device: torch.device) -> Tensor:

@@ -3,7 +3,6 @@
 A study (`study.py`) scores test sets; a search looks at nothing but the validation subjects that training itself scores.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from functools import cached_property
@@ -14,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 from posebench.errors import CheckFailedError, DataMissingError, UsageError
 from posebench.registry.resolve import resolve_model
+from posebench.results.record_files import read_model
 from zoo.studies import study
 from zoo.training.config import TrainingConfig, find_config, load_config, read_mapping, validated
 from zoo.training.origin import verify_card
@@ -97,7 +97,7 @@ class Sampled(_Section):
     weights_sha256: str
     fingerprints: dict[str, str]
     """Of the prepared data sets."""
-    rows: tuple["SampledRow", ...]
+    rows: Annotated[tuple["SampledRow", ...], Field(min_length=1)]
 
 
 class SampledRow(_Section):
@@ -154,7 +154,7 @@ def read_sampled(search: Search, folder: Path) -> Sampled | None:
     """
     if not (path := folder / SAMPLED).is_file():
         return None
-    sampled = validated(Sampled, json.loads(path.read_text(encoding="utf-8")), str(path))
+    sampled = read_model(Sampled, path, "sampling")
     asked = search.sampling
     if asked is None or sampled.configuration != asked.configuration:
         raise CheckFailedError(f"{path} is of {sampled.configuration}, which {search.name} does not ask; remove it.")
