@@ -8,13 +8,15 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from posebench.errors import CheckFailedError, DataMissingError, UsageError
+from posebench.errors import CheckFailedError, DataDamagedError, DataMissingError, UsageError
 from zoo.__main__ import app
 from zoo.studies import search_page
 from zoo.studies.search import SAMPLED, Found, Sampled, Search, load_search, read_found, read_sampled
+from zoo.studies.search_make import sample
 from zoo.studies.search_page import PAGE, render
 from zoo.studies.study import load_study
 from zoo.training.config import CONFIGS
+from zoo.training.progress import Reporter
 
 STUDIES = Path(__file__).resolve().parents[2] / "leaderboards" / "studies"
 NAME = "dreampose3d_search"
@@ -155,6 +157,19 @@ def test_samplings_of_other_weights_are_refused(tmp_path: Path) -> None:
         read_sampled(searched(**asks), tmp_path)
     with pytest.raises(CheckFailedError, match="does not ask"):
         read_sampled(searched(), tmp_path)
+
+
+def test_what_is_no_sampling_is_refused(tmp_path: Path) -> None:
+    asks = {"sampling": {"configuration": BUNDLED, "pairs": [[1, 1]]}}
+    for text in ("", "{", "[]", '{"rows": []}'):
+        (tmp_path / SAMPLED).write_text(text)
+        with pytest.raises(DataDamagedError, match=f"The sampling .*{SAMPLED} is not valid"):
+            read_sampled(searched(**asks), tmp_path)
+
+
+def test_a_device_that_is_not_here_is_refused(tmp_path: Path) -> None:
+    with Reporter() as reporter, pytest.raises(UsageError, match="The device 'cuda:99' is not on this machine"):
+        sample(searched(sampling={"configuration": BUNDLED, "pairs": [[1, 1]]}), tmp_path, "cuda:99", reporter)
 
 
 def test_wrong_names() -> None:

@@ -4,10 +4,9 @@ import json
 import shutil
 from pathlib import Path
 
-import torch
-
 from posebench.files import replace_whole, write_text
 from posebench.prediction.create import load_lifter
+from posebench.prediction.runner import choose_device
 from zoo.studies.search import SAMPLED, Sampled, SampledRow, Sampling, Search, bundled_sha256, card_of, read_sampled
 from zoo.training.config import find_config, load_config
 from zoo.training.origin import verify_weights
@@ -30,7 +29,10 @@ def copy_cards(search: Search, runs: Path, folder: Path, reporter: Reporter) -> 
 
 
 def sample(search: Search, folder: Path, device: str, reporter: Reporter) -> None:
-    """Validate the bundled lifter with every pair that has no errors yet; what is done is kept if it is stopped."""
+    """Validate the bundled lifter with every pair that has no errors yet; what is done is kept if it is stopped.
+
+    Raises `UsageError` for a device that is not here.
+    """
     if (asked := search.sampling) is None:
         return
     sampled = read_sampled(search, folder)
@@ -38,13 +40,13 @@ def sample(search: Search, folder: Path, device: str, reporter: Reporter) -> Non
     missing = [pair for pair in asked.pairs if pair not in [(row.hypotheses, row.steps) for row in rows]]
     if not missing:
         return
+    place = choose_device(device)
     config = load_config(find_config(asked.configuration))
     stores = [TrainingStore(data) for data in config.data]
     fingerprints = {store.name: store.fingerprint for store in stores}
     if sampled is not None and sampled.fingerprints != fingerprints:
         # Pairs are only comparable on the same data.
         rows, missing = [], list(asked.pairs)
-    place = torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
     sequences = None
     for hypotheses, steps in missing:
         lifter = load_lifter(asked.configuration, hypotheses=hypotheses, steps=steps)
